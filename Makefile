@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all the set-up by themselves (see bootstrap.sh).
+SHELL := bash
+BIN := .venv/bin
+DEMO_OUT ?= demo
+SEED ?= 0
+
+.PHONY: help setup demo test test-slow lint bench docs wheel-check clean
+
+help:
+	@echo "make demo       record, synthesize, train, evaluate, report on the embedded simulator -> $(DEMO_OUT)/report.html"
+	@echo "make test       lint, types, import rule and the test suite"
+	@echo "make test-slow  the tests that take longer (crash loops, long drives)"
+	@echo "make bench      print every figure of docs/benchmarks.md (idle machine wanted)"
+	@echo "make docs       build the documentation site"
+	@echo "make wheel-check  build the wheel, install it in an empty environment elsewhere, run the demo there"
+
+setup:
+	@bash bootstrap.sh
+
+demo: setup
+	$(BIN)/syndiff demo --out $(DEMO_OUT) --seed $(SEED)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(BIN)/zensical build
+
+wheel-check: setup
+	bash tests/wheel_check.sh
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache demo runs

@@ -1,0 +1,74 @@
+"""Packaging metadata of SynDiff-AD; tool settings live in pyproject.toml, tested versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGES = ("carla_server", "carla_agents", "augment", "scenarios", "leaderboard", "syndiff")
+
+CORE = [
+    "carla==0.9.16",  # the wire protocol is pinned to this client
+    "defusedxml>=0.7.1",
+    "gymnasium>=1.2,<2",
+    "moderngl>=5.12,<6",
+    "msgpack>=1.0.8,<2",
+    "numpy>=1.26,<3",
+    "opencv-python-headless>=4.9",
+    "rich>=13.7",
+    "tyro>=0.9.20,<2",
+]
+TORCH = ["torch>=2.9", "safetensors>=0.4.3"]
+EXTRAS = {
+    "augment": [*TORCH, "diffusers>=0.38,<0.43", "transformers>=5,<6", "accelerate>=1.10"],
+    "train": TORCH,
+    "rl": [*TORCH, "stable-baselines3>=2.6,<3"],
+    "mmseg": [*TORCH, "mmengine>=0.10.7", "mmcv-lite>=2.1,<3", "mmsegmentation>=1.2.2,<2", "ftfy", "regex"],
+    "tensorrt": ["onnx>=1.20", "onnxscript>=0.7", "onnxruntime>=1.24", "tensorrt-rtx-cu13>=1.7"],
+    "distributed": ["ray>=2.50"],
+    "video": ["av>=14"],
+    "viewer": ["rerun-sdk>=0.28"],
+    "export": ["pyarrow>=17"],
+    "docs": ["zensical>=0.0.70"],
+    "dev": [
+        "hypothesis>=6.100",
+        "import-linter>=2.5",
+        "mypy>=1.15",
+        "psutil>=6",
+        "pytest>=8.3",
+        "pytest-timeout>=2.3",
+        "roadgen==0.41.2",  # regenerates the shipped towns
+        "ruff>=0.12",
+        "types-defusedxml",
+    ],
+}
+
+setup(
+    name="syndiff-ad",
+    version="0.1.0",
+    description="Closed-loop driving for CARLA with online augmentation, and an embedded simulator that "
+    "speaks CARLA's wire protocol",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11,<3.13",
+    packages=[name for package in PACKAGES for name in find_packages(include=[package, f"{package}.*"])],
+    package_data={
+        **{package: ["py.typed"] for package in PACKAGES},
+        "carla_server.render": ["shaders/*.glsl"],
+        "carla_server.towns": ["*.xodr"],
+        "scenarios": ["py.typed", "routes/*.xml"],
+        "augment": ["py.typed", "weights/**/*"],
+    },
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["syndiff=syndiff.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
