@@ -1,0 +1,110 @@
+"""Cuts every lane of a map into ribbons of quads: the common ground of mesh, raster, spawn points and navmesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from carla_server.roads.opendrive import LaneSection, OpenDrive, OpenDriveError, Road, cubic_at
+
+KERB_M = 0.14
+"""Height of sidewalks and medians over the road where the map does not say."""
+
+MAX_LANE_WIDTH_M = 50.0
+MAX_HEIGHT_M = 9000.0
+
+ROADWAY_KINDS = frozenset(
+    {"driving", "shoulder", "parking", "biking", "stop", "border", "bidirectional", "entry", "exit", "onRamp"}
+    | {"offRamp", "connectingRamp", "special1", "special2", "special3", "roadWorks", "tram", "restricted", "curb"}
+)
+"""Lane types that are paved at road height."""
+
+RAISED_KINDS = frozenset({"sidewalk", "walking", "median"})
+
+
+@dataclass(frozen=True)
+class LaneStrip:
+    """One lane of one lane section as a ribbon.
+
+    Attributes:
+        s_m: (N,) road coordinates of the cross-sections.
+        inner_m, outer_m: (N, 3) world positions of the lane's two edges at road height.
+        raised_m: how far the lane's surface stands over the road.
+        speed_limit_kmh: limit at the strip's beginning.
+    """
+
+    road: Road
+    section: LaneSection
+    lane_id: int
+    kind: str
+    s_m: np.ndarray
+    inner_m: np.ndarray
+    outer_m: np.ndarray
+    raised_m: float
+    speed_limit_kmh: float
+
+    @property
+    def is_roadway(self) -> bool:
+        return self.kind in ROADWAY_KINDS
+
+    @property
+    def is_raised(self) -> bool:
+        return self.kind in RAISED_KINDS
+
+    def travel_sign(self) -> int:
+        """+1 where traffic runs along growing s, -1 where it runs against it (right-hand traffic)."""
+        return 1 if self.lane_id < 0 else -1
+
+    def heading_deg(self) -> np.ndarray:
+        """World yaw of the direction of travel at each cross-section, (N,) degrees."""
+        return self.road.yaw_deg(self.s_m) + (0.0 if self.lane_id < 0 else 180.0)
+
+
+def _check_extent(road: Road, lane_id: int, width_m: float, height_m: float) -> None:
+    if not (width_m <= MAX_LANE_WIDTH_M and height_m <= MAX_HEIGHT_M):
+        raise OpenDriveError(
+            f"lane {lane_id} of road {road.road_id} is up to {width_m:.4g} m wide and {height_m:.4g} m high or deep, "
+            f"at most {MAX_LANE_WIDTH_M} m and {MAX_HEIGHT_M} m are drawn"
+        )
+
+
+def section_stations_m(section: LaneSection, step_m: float) -> np.ndarray:
+    """Evenly spaced s over a section, both ends included, at most `step_m` apart."""
+    length = max(section.end_s_m - section.s_m, 1e-3)
+    return np.linspace(section.s_m, section.s_m + length, max(2, int(np.ceil(length / step_m)) + 1))
+
+
+def lane_strips(opendrive: OpenDrive, step_m: float = 2.5) -> list[LaneStrip]:
+    """Ribbons of all lanes that have a surface, roads in the order of their ids.
+
+    Args:
+        step_m: largest distance of two cross-sections; junctions are cut twice as fine, their lanes turn sharply.
+    """
+    strips = []
+    for road, section in opendrive.lane_sections():
+        s = section_stations_m(section, step_m if road.junction_id < 0 else step_m / 2)
+        x, y, heading = road.plan.at(s)
+        sin, cos = np.sin(heading), np.cos(heading)
+        z, roll = cubic_at(road.elevation, s), np.sin(cubic_at(road.superelevation, s))
+        middle = cubic_at(road.lane_offset, s)
+
+        def edge(t, x=x, y=y, z=z, sin=sin, cos=cos, roll=roll):
+            return np.stack([x - t * sin, -(y + t * cos), z + t * roll], axis=-1)
+
+        limit = road.speed_limit_kmh(section.s_m)
+        for side in (1, -1):
+            inner = middle
+            for lane_id in section.boundary_ids(side):
+                lane = section.lanes[lane_id]
+                outer = inner + side * np.maximum(cubic_at(lane.widths, s - section.s_m), 0.0)
+                known = lane.kind in ROADWAY_KINDS or lane.kind in RAISED_KINDS
+                if known and np.abs(outer - inner).max() > 0.05:
+                    raised = lane.height_m if lane.height_m is not None else 0.0
+                    if lane.height_m is None and lane.kind in RAISED_KINDS:
+                        raised = KERB_M
+                    ends = edge(inner), edge(outer)
+                    _check_extent(road, lane_id, np.abs(outer - inner).max(), np.abs(z).max())
+                    strips.append(LaneStrip(road, section, lane_id, lane.kind, s, *ends, raised, limit))
+                inner = outer
+    return strips

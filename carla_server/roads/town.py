@@ -1,0 +1,144 @@
+"""What a map is to the rest of the server: the product of `roads`, the input of `world` and `render`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from carla_server.roads.mesh import Mesh
+
+
+class PropKind(StrEnum):
+    """Things that stand beside the road; each has one mesh family in `render/meshes`."""
+
+    BUILDING = "building"
+    TREE = "tree"
+    STREET_LAMP = "street_lamp"
+    BENCH = "bench"
+    BIN = "bin"
+    HYDRANT = "hydrant"
+    PARKED_CAR = "parked_car"
+    FENCE = "fence"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One prop of the scenery.
+
+    Attributes:
+        kind: which mesh family.
+        position_m: (x, y, z) of its foot in the world frame.
+        yaw_deg: heading, CARLA's sense (clockwise seen from above, 0 = +x).
+        size_m: full extents (length along heading, width, height); for a tree (crown, crown, height).
+        seed: decides colour, number of floors and the like.
+        instance: id written by the instance camera, unique in the town, below 20000.
+    """
+
+    kind: PropKind
+    position_m: tuple[float, float, float]
+    yaw_deg: float
+    size_m: tuple[float, float, float]
+    seed: int
+    instance: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """An oriented box: centre, half extents in metres, yaw in degrees."""
+
+    center_m: tuple[float, float, float]
+    extent_m: tuple[float, float, float]
+    yaw_deg: float
+
+
+@dataclass(frozen=True)
+class TrafficLightSite:
+    """One traffic light actor as CARLA knows it.
+
+    Attributes:
+        opendrive_id: id of the OpenDRIVE signal; becomes the actor's sign id in every snapshot.
+        position_m, yaw_deg: pole foot and the actor's heading.
+        junction_id: OpenDRIVE junction it guards (-1: none).
+        controller_id: OpenDRIVE controller; lights of one controller change together.
+        group: index of its group (all lights of one junction); controllers of a group take turns.
+        phase: position of its controller in the group's turn order.
+        lanes: ((road_id, lane_id), ...) it is valid for.
+        trigger: world-frame box before the stop line; local x runs across the lanes.
+        stop_points_m: (x, y, z) where each lane's stop line is.
+        heads: (x, y, z, yaw_deg) of each lamp housing; lamps face yaw_deg.
+    """
+
+    opendrive_id: str
+    position_m: tuple[float, float, float]
+    yaw_deg: float
+    junction_id: int
+    controller_id: str
+    group: int
+    phase: int
+    lanes: tuple[tuple[int, int], ...]
+    trigger: Box
+    stop_points_m: tuple[tuple[float, float, float], ...]
+    heads: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class SignSite:
+    """A stop, yield or speed sign.
+
+    Attributes:
+        type_id: `traffic.stop`, `traffic.yield` or `traffic.speed_limit.<km/h>`.
+    """
+
+    opendrive_id: str
+    type_id: str
+    position_m: tuple[float, float, float]
+    yaw_deg: float
+    trigger: Box
+
+
+class Ground(Protocol):
+    """Height and lane facts at points, vectorised; a raster over the town."""
+
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """Ground height, (N,) float64 metres."""
+
+    def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Partial derivatives (dz/dx, dz/dy), each (N,) float64."""
+
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """SemanticTag of the ground, (N,) uint8: ROADS, SIDEWALKS, TERRAIN or NONE outside the town."""
+
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """Speed limit of the road there, (N,) float32; 30 where there is none."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """A map ready to be simulated and drawn.
+
+    Attributes:
+        name: last path part of the map's name, e.g. `TownGrid`.
+        opendrive: the OpenDRIVE text that clients receive.
+        surface: roads, kerbs, markings, crosswalks, sidewalks, terrain.
+        placements: scenery.
+        traffic_lights, signs: regulatory furniture.
+        spawn_points: (N, 6) float64 x, y, z, pitch, yaw, roll (metres, degrees), on driving lanes.
+        obstacles: static things that vehicles collide with (buildings, trunks, poles).
+        navmesh: CARLA `.bin` (Detour) for walkers; empty if the map has no sidewalk.
+        bounds_m: (x_min, y_min, x_max, y_max).
+    """
+
+    name: str
+    opendrive: str
+    surface: Mesh
+    placements: tuple[Placement, ...]
+    traffic_lights: tuple[TrafficLightSite, ...]
+    signs: tuple[SignSite, ...]
+    spawn_points: np.ndarray
+    obstacles: tuple[Box, ...]
+    ground: Ground
+    navmesh: bytes
+    bounds_m: tuple[float, float, float, float]

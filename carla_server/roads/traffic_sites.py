@@ -1,0 +1,268 @@
+"""Where traffic lights and signs stand, which lanes they govern and where a vehicle is before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from carla_server.roads.ground import GroundRaster
+from carla_server.roads.opendrive import OpenDrive, Road, Signal
+from carla_server.roads.town import Box, SignSite, TrafficLightSite
+from carla_server.semantics import SemanticTag
+
+LIGHT, STOP, YIELD, SPEED = "1000001", "206", "205", "274"
+STOP_LINE_SEARCH_M = 12.0
+"""A painted stop line farther from the junction belongs to something else."""
+
+TRIGGER_LENGTH_M = {LIGHT: 9.0, STOP: 5.0, YIELD: 5.0, SPEED: 3.0}
+POLE_HEAD_M, ARM_HEAD_M = 3.0, 5.2
+"""Height of the lamp housing on the pole and of the one on the arm over the lanes."""
+
+NEAR_SIDE_AHEAD_M = 4.5
+"""Lights stand on the near side of a junction that begins this far beyond the stop line or farther; nearer ones would
+hang above the windscreen of a waiting car, so the far side is taken."""
+
+FAR_SIDE_SEARCH_M = 45.0
+KERB_CLEARANCE_M = 0.7
+
+
+@dataclass(frozen=True)
+class _Approach:
+    """Lanes of one road that a signal stops, and the place where they stop."""
+
+    road: Road
+    lanes: tuple[int, ...]
+    stop_s_m: float
+
+    @property
+    def sign(self) -> int:
+        """+1 if traffic runs along growing s."""
+        return 1 if self.lanes[0] < 0 else -1
+
+    def edges_m(self) -> tuple[float, float]:
+        """t of the governed lanes' innermost and outermost edge at the stop line."""
+        section = self.road.section_at(self.stop_s_m)
+        edges = [self.road.lane_edges_m(section, lane, np.array([self.stop_s_m])) for lane in self.lanes]
+        values = np.array(edges).ravel()
+        return (values.max(), values.min()) if self.sign > 0 else (values.min(), values.max())
+
+    def travel_yaw_deg(self) -> float:
+        yaw = float(self.road.yaw_deg(np.array([self.stop_s_m]))[0]) + (0.0 if self.sign > 0 else 180.0)
+        return (yaw + 180.0) % 360.0 - 180.0
+
+
+def _driving_lanes(road: Road, s_m: float, sign: int, allowed: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    section = road.section_at(s_m)
+    lanes = [i for i in section.boundary_ids(-sign) if section.lanes[i].kind == "driving"]
+    if allowed:
+        lanes = [i for i in lanes if any(min(a, b) <= i <= max(a, b) for a, b in allowed)]
+    return tuple(lanes)
+
+
+def _signal_lanes(road: Road, signal: Signal) -> list[tuple[Road, int, float, tuple[int, ...]]]:
+    """(road, travel sign, s, lanes) of the lanes that a signal or reference names."""
+    validity = tuple(v for v in signal.validity if v != (0, 0))
+    if signal.validity and not validity:
+        return []
+    found = []
+    for sign, excluded in ((1, "-"), (-1, "+")):
+        if signal.orientation == excluded and not validity:
+            continue
+        lanes = _driving_lanes(road, signal.s_m, sign, validity)
+        if lanes:
+            found.append((road, sign, signal.s_m, lanes))
+    return found
+
+
+def _step_back(
+    opendrive: OpenDrive, road: Road, sign: int, lanes: tuple[int, ...]
+) -> tuple[Road, int, tuple[int, ...]]:
+    """From a junction's connecting road to the road that leads into it."""
+    link = road.predecessor if sign > 0 else road.successor
+    if road.junction_id < 0 or link is None or link[0] != "road" or link[1] not in opendrive.roads:
+        return road, sign, lanes
+    section = road.sections[0] if sign > 0 else road.sections[-1]
+    links = [section.lanes[i].predecessor if sign > 0 else section.lanes[i].successor for i in lanes]
+    before = tuple(i for i in links if i)
+    if not before:
+        return road, sign, lanes
+    return opendrive.roads[link[1]], (1 if before[0] < 0 else -1), before
+
+
+def _stop_s_m(road: Road, sign: int, signal_s_m: float, into_junction: bool) -> float:
+    """Where vehicles stop: the painted line near the lane's end, else just before the end or the signal."""
+    end = road.length_m if sign > 0 else 0.0
+    near = end if into_junction else signal_s_m
+    lines = [item for item in road.objects if item.name in ("StopLine", "YieldLine")]
+    lines = [item for item in lines if abs(item.s_m - near) < STOP_LINE_SEARCH_M and item.t_m * sign < 0.5]
+    if lines:
+        nearest = min(lines, key=lambda item: abs(item.s_m - near))
+        return float(np.clip(nearest.s_m - sign * 0.2, 0.0, road.length_m))
+    return float(np.clip(near - sign * (1.0 if into_junction else 0.0), 0.0, road.length_m))
+
+
+def _approaches(opendrive: OpenDrive, uses: list[tuple[Road, Signal]]) -> list[_Approach]:
+    lanes_of: dict[tuple[int, int], set[int]] = {}
+    place_of: dict[tuple[int, int], float] = {}
+    for road, signal in uses:
+        for own_road, sign, s_m, lanes in _signal_lanes(road, signal):
+            before, before_sign, before_lanes = _step_back(opendrive, own_road, sign, lanes)
+            stepped = before is not own_road
+            end = before.length_m if before_sign > 0 else 0.0
+            at_end = stepped or abs(s_m - end) < STOP_LINE_SEARCH_M
+            key = (before.road_id, before_sign)
+            lanes_of.setdefault(key, set()).update(before_lanes)
+            place_of[key] = _stop_s_m(before, before_sign, s_m, at_end)
+    found = []
+    for (road_id, sign), members in sorted(lanes_of.items()):
+        ordered = tuple(sorted(members, key=abs))
+        found.append(_Approach(opendrive.roads[road_id], ordered, place_of[road_id, sign]))
+    return found
+
+
+def _trigger(approach: _Approach, length_m: float) -> Box:
+    """Box over the governed lanes that ends at the stop line; local x runs across the lanes."""
+    inner, outer = approach.edges_m()
+    s = np.clip(approach.stop_s_m - approach.sign * (length_m / 2 - 0.5), 0.0, approach.road.length_m)
+    center = approach.road.position_m(np.array([s]), np.array([(inner + outer) / 2]))[0]
+    half_width = float(max(abs(outer - inner) / 2 - 0.25, 0.5))
+    yaw = float(approach.road.yaw_deg(np.array([s]))[0]) + (0.0 if approach.sign > 0 else 180.0) + 90.0
+    x, y, z = (float(v) for v in center)
+    return Box((x, y, z + 1.0), (half_width, length_m / 2, 1.5), (yaw + 180.0) % 360.0 - 180.0)
+
+
+def _roadside(ground: GroundRaster, start_m: np.ndarray, direction: np.ndarray, reach_m: float) -> np.ndarray | None:
+    """First place from `start_m` along `direction` that has been off the roadway for `KERB_CLEARANCE_M`."""
+    distance = np.arange(0.0, reach_m, 0.25)
+    points = start_m[:2] + distance[:, None] * direction
+    off = ground.tag(points[:, 0], points[:, 1]) != SemanticTag.ROADS
+    run = int(KERB_CLEARANCE_M / 0.25)
+    clear = np.convolve(off, np.ones(run + 1), "valid") == run + 1
+    if not clear.any():
+        return None
+    return points[int(np.argmax(clear)) + run]
+
+
+def _far_pole(ground: GroundRaster, stop_m: np.ndarray, travel: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Kerb on the far side of the junction, right of the governed lanes as their drivers see it."""
+    ahead = np.arange(10.0, FAR_SIDE_SEARCH_M, 0.5)
+    for aside in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0):
+        line = stop_m[:2] + ahead[:, None] * travel + (aside + KERB_CLEARANCE_M) * right
+        paved = ground.tag(line[:, 0], line[:, 1]) == SemanticTag.SIDEWALKS
+        if paved.any():
+            return line[int(np.argmax(paved))] + travel * (0.5 if paved[: len(paved) // 2].any() else 0.0)
+    return None
+
+
+def _light(
+    opendrive: OpenDrive, ground: GroundRaster, signal: Signal, uses: list[tuple[Road, Signal]], turns: dict
+) -> TrafficLightSite | None:
+    approaches = _approaches(opendrive, uses)
+    if not approaches:
+        return None
+    main = max(approaches, key=lambda approach: len(approach.lanes))
+    yaw = main.travel_yaw_deg()
+    travel = np.array([np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))])
+    right = np.array([-travel[1], travel[0]])
+    inner, outer = main.edges_m()
+    s = np.array([main.stop_s_m])
+    kerb, center = (main.road.position_m(s, np.array([t]))[0] for t in (outer, (inner + outer) / 2))
+    end = main.road.length_m if main.sign > 0 else 0.0
+    at_mouth = main.road.position_m(np.array([end]), np.array([outer]))[0]
+    pole = None
+    if np.dot(at_mouth[:2] - kerb[:2], travel) < NEAR_SIDE_AHEAD_M:
+        pole = _far_pole(ground, kerb, travel, right)
+    if pole is None:
+        pole = _roadside(ground, at_mouth, right, 12.0)
+    if pole is None:
+        pole = at_mouth[:2] + right
+    height = float(ground.height_m(pole[:1], pole[1:])[0])
+    road_z = float(ground.road_height_m(pole[:1], pole[1:])[0])
+    over_lanes = pole - right * np.dot(pole - center[:2], right)
+    facing = (yaw + 360.0) % 360.0 - 180.0
+    heads = (
+        (float(pole[0] - 0.3 * travel[0]), float(pole[1] - 0.3 * travel[1]), road_z + POLE_HEAD_M, facing),
+        (float(over_lanes[0]), float(over_lanes[1]), road_z + ARM_HEAD_M, facing),
+    )
+    lanes, stops = [], []
+    for approach in approaches:
+        section = approach.road.section_at(approach.stop_s_m)
+        for lane in approach.lanes:
+            a, b = approach.road.lane_edges_m(section, lane, np.array([approach.stop_s_m]))
+            place = approach.road.position_m(np.array([approach.stop_s_m]), (a + b) / 2)[0]
+            lanes.append((approach.road.road_id, lane))
+            stops.append((float(place[0]), float(place[1]), float(place[2])))
+    trigger = _trigger(main, TRIGGER_LENGTH_M[LIGHT])
+    junction, controller, phase, group = turns.get(signal.signal_id, (-1, "", 0, -1))
+    return TrafficLightSite(
+        opendrive_id=signal.signal_id,
+        position_m=(float(pole[0]), float(pole[1]), height),
+        yaw_deg=trigger.yaw_deg,
+        junction_id=junction,
+        controller_id=controller,
+        group=group,
+        phase=phase,
+        lanes=tuple(lanes),
+        trigger=trigger,
+        stop_points_m=tuple(stops),
+        heads=heads,
+    )
+
+
+def _turns(opendrive: OpenDrive) -> dict[str, tuple[int, str, int, int]]:
+    """(junction, controller, phase, group) by signal id."""
+    found: dict[str, tuple[int, str, int, int]] = {}
+    groups = [junction for junction, controllers in opendrive.junction_controllers.items() if controllers]
+    for group, junction in enumerate(groups):
+        for phase, controller in enumerate(opendrive.junction_controllers[junction]):
+            for signal_id in opendrive.controllers.get(controller, ()):
+                found.setdefault(signal_id, (junction, controller, phase, group))
+    return found
+
+
+def _sign(opendrive: OpenDrive, ground: GroundRaster, road: Road, signal: Signal) -> list[SignSite]:
+    types = {STOP: "traffic.stop", YIELD: "traffic.yield"}
+    limit = signal.subtype if signal.subtype.isdigit() else signal.name.rpartition("_")[2]
+    kind = types.get(signal.kind) or f"traffic.speed_limit.{limit}"
+    if signal.kind == SPEED and not limit.isdigit():
+        return []
+    approaches = _approaches(opendrive, [(road, signal)])
+    if signal.kind == SPEED:
+        approaches = [_Approach(a.road, a.lanes, float(signal.s_m)) for a in approaches if a.road is road]
+    if not approaches:
+        return []
+    main = approaches[0]
+    yaw = main.travel_yaw_deg()
+    right = np.array([-np.sin(np.deg2rad(yaw)), np.cos(np.deg2rad(yaw))])
+    kerb = main.road.position_m(np.array([main.stop_s_m]), np.array([main.edges_m()[1]]))[0]
+    post = _roadside(ground, kerb, right, 12.0)
+    post = kerb[:2] + right if post is None else post
+    trigger = _trigger(main, TRIGGER_LENGTH_M[signal.kind])
+    z = float(ground.height_m(post[:1], post[1:])[0])
+    facing = (yaw + 360.0) % 360.0 - 180.0
+    return [SignSite(signal.signal_id, kind, (float(post[0]), float(post[1]), z), facing, trigger)]
+
+
+def traffic_sites(
+    opendrive: OpenDrive, ground: GroundRaster
+) -> tuple[tuple[TrafficLightSite, ...], tuple[SignSite, ...]]:
+    """Traffic lights (in the order of their ids) and signs of a map.
+
+    A light's pole stands where drivers at the stop line see it; its trigger box ends at the stop line. A light's yaw
+    is its trigger's: local x runs across the lanes, local -y along the traffic. A sign's yaw is the direction that
+    its face looks in.
+    """
+    uses: dict[str, list[tuple[Road, Signal]]] = {}
+    signs: list[SignSite] = []
+    for road_id in sorted(opendrive.roads):
+        road = opendrive.roads[road_id]
+        for signal in road.signals:
+            if signal.kind == LIGHT:
+                uses.setdefault(signal.signal_id, []).append((road, signal))
+            elif signal.kind in (STOP, YIELD, SPEED) and not signal.is_reference:
+                signs.extend(_sign(opendrive, ground, road, signal))
+    turns = _turns(opendrive)
+    order = sorted(uses, key=lambda i: (not i.isdigit(), int(i) if i.isdigit() else 0, i))
+    lights = (_light(opendrive, ground, uses[i][0][1], uses[i], turns) for i in order)
+    return tuple(light for light in lights if light is not None), tuple(signs)
