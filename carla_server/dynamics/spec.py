@@ -1,0 +1,208 @@
+"""What a vehicle is, mechanically: the numbers behind CARLA's `VehiclePhysicsControl`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+GRAVITY_MPS2 = 9.81
+"""Standard gravity as CARLA's default physics scene has it."""
+
+_CAR_STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
+_COMBUSTION_GEARS = (4.25, 2.52, 1.66, 1.22, 1.0)
+_COMBUSTION_SHAPE = ((0.0, 0.7), (0.25, 0.9), (0.55, 1.0), (0.8, 0.92), (1.0, 0.65))
+_ELECTRIC_SHAPE = ((0.0, 1.0), (0.26, 1.0), (0.33, 0.79), (0.45, 0.58), (0.6, 0.43), (0.8, 0.33), (1.0, 0.26))
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Typical values per kilogram or metre of one kind of vehicle."""
+
+    torque_nm_per_kg: float
+    shape: tuple[tuple[float, float], ...]
+    max_rpm: float
+    gears: tuple[float, ...]
+    final_ratio: float
+    wheel_radius_m: float
+    wheelbase_share: float
+    max_steer_deg: float
+    friction: float
+    drag_area_factor: float
+    front_drive: float
+    brake_g: float
+
+
+_FAMILIES = {
+    "car": _Family(0.19, _COMBUSTION_SHAPE, 6500.0, _COMBUSTION_GEARS, 4.0, 0.35, 0.6, 37.0, 1.05, 0.31, 0.5, 1.3),
+    "electric": _Family(0.22, _ELECTRIC_SHAPE, 16000.0, (1.0,), 9.0, 0.35, 0.6, 37.0, 1.05, 0.23, 0.3, 1.3),
+    "van": _Family(0.16, _COMBUSTION_SHAPE, 5000.0, _COMBUSTION_GEARS, 4.2, 0.36, 0.6, 38.0, 1.0, 0.4, 0.5, 1.2),
+    "truck": _Family(0.11, _COMBUSTION_SHAPE, 3200.0, _COMBUSTION_GEARS, 5.4, 0.5, 0.55, 42.0, 0.85, 0.6, 0.0, 0.9),
+    "bus": _Family(0.11, _COMBUSTION_SHAPE, 3200.0, _COMBUSTION_GEARS, 5.4, 0.5, 0.55, 45.0, 0.85, 0.6, 0.0, 0.9),
+    "motorcycle": _Family(
+        0.3, _COMBUSTION_SHAPE, 10000.0, (2.6, 1.9, 1.5, 1.25, 1.1), 4.8, 0.33, 0.66, 35.0, 1.05, 0.55, 0.0, 1.1
+    ),
+    "bicycle": _Family(0.5, _ELECTRIC_SHAPE, 330.0, (1.0,), 1.0, 0.35, 0.66, 40.0, 0.8, 0.7, 0.0, 0.7),
+}
+
+
+@dataclass(frozen=True)
+class VehicleSpec:
+    """Mass, geometry, powertrain, brakes and tyres of one vehicle type.
+
+    The model is a dynamic bicycle on tyres with a friction circle (Rajamani, Vehicle Dynamics and Control,
+    2012, chapters 2 and 13); CARLA documentation, "VehiclePhysicsControl", names most of the values.
+    """
+
+    mass_kg: float
+    """Mass in kilograms, above 0."""
+    extent_m: tuple[float, float, float]
+    """Half lengths of the bounding box (forward, right, up), metres, each above 0."""
+    box_center_m: tuple[float, float, float]
+    """Centre of the bounding box in the vehicle's frame (origin: on the ground, below the middle), metres."""
+    wheelbase_m: float
+    """Distance between the axles, metres."""
+    cg_to_front_m: float
+    """Distance from the centre of gravity forward to the front axle, metres, below the wheelbase."""
+    track_m: float
+    """Distance between left and right wheels, metres; small for two-wheelers."""
+    wheel_radius_m: float
+    """Rolling radius of the tyres, metres."""
+    max_steer_rad: float
+    """Angle of the front wheels at steer = 1 and standstill, radians, within (0, pi/2)."""
+    steering_curve: tuple[tuple[float, float], ...]
+    """(speed in km/h, share of max_steer_rad) points with growing speed; linear between, constant outside."""
+    steer_rate_per_s: float
+    """How fast the steering input can change, full scale 1 per second."""
+    torque_curve: tuple[tuple[float, float], ...]
+    """(engine speed in rpm, torque in N m at full throttle) points with growing speed."""
+    max_rpm: float
+    """Engine speed at which torque ends, rpm."""
+    gear_ratios: tuple[float, ...]
+    """Forward gear ratios, first gear first; reverse uses the first."""
+    final_ratio: float
+    """Ratio of the final drive."""
+    automatic_gearbox: bool
+    """Whether gears change by themselves; otherwise they stay as commanded."""
+    shift_up_fraction: float
+    """Share of max_rpm above which the automatic gearbox shifts up."""
+    shift_down_fraction: float
+    """Share of max_rpm below which the automatic gearbox shifts down."""
+    gear_switch_time_s: float
+    """Time without drive torque during a gear change, seconds."""
+    engine_drag_nms: float
+    """Engine braking torque per engine speed at zero throttle, N m s/rad."""
+    front_drive: float
+    """Share of the drive torque that goes to the front axle, 0..1."""
+    max_brake_torque_nm: float
+    """Brake torque of one wheel at brake = 1, N m (four wheels share the work)."""
+    max_handbrake_torque_nm: float
+    """Hand brake torque of one rear wheel, N m (two wheels)."""
+    tyre_friction: float
+    """Coefficient of friction between tyre and dry road."""
+    cornering_per_rad: float
+    """Normalised cornering stiffness: lateral force per load and slip angle, 1/rad."""
+    drag_coefficient_m2: float
+    """Drag coefficient times frontal area, square metres."""
+    rolling_resistance: float
+    """Rolling resistance force per load."""
+
+    def __post_init__(self) -> None:
+        """Refuse values for which the model has no meaning."""
+        for name in (
+            "mass_kg",
+            "wheelbase_m",
+            "track_m",
+            "wheel_radius_m",
+            "max_rpm",
+            "final_ratio",
+            "tyre_friction",
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0.0):
+                raise ValueError(f"VehicleSpec.{name} is {value}; it must be a finite number above 0")
+        for name in ("extent_m", "box_center_m"):
+            if len(getattr(self, name)) != 3 or not all(math.isfinite(v) for v in getattr(self, name)):
+                raise ValueError(f"VehicleSpec.{name} is {getattr(self, name)}; it must be three finite numbers")
+        if not 0.0 < self.cg_to_front_m < self.wheelbase_m:
+            raise ValueError(
+                f"VehicleSpec.cg_to_front_m is {self.cg_to_front_m}; it must lie between 0 and {self.wheelbase_m}"
+            )
+        if not 0.0 < self.max_steer_rad < math.pi / 2:
+            raise ValueError(f"VehicleSpec.max_steer_rad is {self.max_steer_rad}; it must lie between 0 and pi/2")
+        if not 0.0 <= self.front_drive <= 1.0:
+            raise ValueError(f"VehicleSpec.front_drive is {self.front_drive}; it must lie between 0 and 1")
+        if not 1 <= len(self.gear_ratios) <= 16 or any(not ratio > 0.0 for ratio in self.gear_ratios):
+            raise ValueError(f"VehicleSpec.gear_ratios is {self.gear_ratios}; it must hold 1 to 16 numbers above 0")
+        for name in ("steering_curve", "torque_curve"):
+            curve = getattr(self, name)
+            if not curve or any(not later[0] > earlier[0] for earlier, later in pairwise(curve)):
+                raise ValueError(f"VehicleSpec.{name} is {curve}; it must hold points with growing first value")
+
+    @property
+    def yaw_inertia_kgm2(self) -> float:
+        """Moment of inertia about the vertical axis of a box of this size and mass, kg m^2."""
+        length_m, width_m = 2.0 * self.extent_m[0], 2.0 * self.extent_m[1]
+        return self.mass_kg * (length_m**2 + width_m**2) / 12.0
+
+    @property
+    def is_two_wheeler(self) -> bool:
+        """Whether the wheels stand in one line, so that the vehicle leans instead of rolling with the ground."""
+        return self.track_m < 0.5
+
+    @staticmethod
+    def from_extent(
+        extent_m: tuple[float, float, float], mass_kg: float, base_type: str, *, electric: bool = False
+    ) -> VehicleSpec:
+        """Make a plausible vehicle of a size and mass.
+
+        Args:
+            extent_m: half lengths of the bounding box (forward, right, up), metres.
+            mass_kg: mass in kilograms.
+            base_type: CARLA's `base_type` attribute: car, van, truck, bus, motorcycle or bicycle ("" counts as car).
+            electric: one gear and the torque of an electric motor (cars only).
+
+        Returns:
+            The specification; a Model 3-sized electric car needs about 6 s from 0 to 100 km/h.
+
+        Raises:
+            ValueError: unknown base_type, or a size or mass that is not above 0.
+        """
+        base_type = base_type.lower() or "car"
+        if base_type not in _FAMILIES:
+            raise ValueError(f"base_type is {base_type!r}; known are {', '.join(sorted(_FAMILIES))}")
+        if not all(math.isfinite(half) and half > 0.0 for half in extent_m):
+            raise ValueError(f"extent_m is {extent_m}; it must be three finite numbers above 0")
+        family = _FAMILIES["electric" if electric and base_type == "car" else base_type]
+        two_wheels = base_type in ("motorcycle", "bicycle")
+        wheelbase_m = 2.0 * extent_m[0] * family.wheelbase_share
+        weight_n = mass_kg * GRAVITY_MPS2
+        peak_nm = family.torque_nm_per_kg * mass_kg
+        return VehicleSpec(
+            mass_kg=mass_kg,
+            extent_m=extent_m,
+            box_center_m=(0.0, 0.0, extent_m[2]),
+            wheelbase_m=wheelbase_m,
+            cg_to_front_m=0.49 * wheelbase_m,
+            track_m=0.2 if two_wheels else 1.6 * extent_m[1],
+            wheel_radius_m=family.wheel_radius_m,
+            max_steer_rad=math.radians(family.max_steer_deg),
+            steering_curve=_CAR_STEERING_CURVE,
+            steer_rate_per_s=5.0,
+            torque_curve=tuple((share * family.max_rpm, peak_nm * torque) for share, torque in family.shape),
+            max_rpm=family.max_rpm,
+            gear_ratios=family.gears,
+            final_ratio=family.final_ratio,
+            automatic_gearbox=True,
+            shift_up_fraction=0.78,
+            shift_down_fraction=0.36,
+            gear_switch_time_s=0.2 if len(family.gears) > 1 else 0.0,
+            engine_drag_nms=0.012 * peak_nm / (family.max_rpm / 60.0),
+            front_drive=family.front_drive,
+            max_brake_torque_nm=family.brake_g * weight_n * family.wheel_radius_m / 4.0,
+            max_handbrake_torque_nm=0.5 * weight_n * family.wheel_radius_m / 2.0,
+            tyre_friction=family.friction,
+            cornering_per_rad=13.0,
+            drag_coefficient_m2=family.drag_area_factor * 4.0 * extent_m[1] * extent_m[2] * 0.85,
+            rolling_resistance=0.013,
+        )

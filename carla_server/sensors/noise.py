@@ -1,0 +1,37 @@
+"""Gaussian sensor noise that depends on the sensor, its seed and the frame, never on the order of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from carla_server.world.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from carla_server.world.actors import Sensor
+    from carla_server.world.world import World
+
+
+def read_numbers(attributes: Mapping[str, str], names: Sequence[str]) -> np.ndarray:
+    """Values of numeric blueprint attributes, (len(names),) float64; 0 for absent ones."""
+    return np.array([float(attributes.get(name, 0.0)) for name in names])
+
+
+def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
+    """Noise of one measurement.
+
+    Args:
+        world: gives the run's seed and the frame.
+        sensor: gives its id and its `noise_seed` attribute.
+        stddev: (N,) standard deviations; where all are 0 nothing is drawn.
+
+    Returns:
+        (N,) float64.
+    """
+    if not stddev.any():
+        return np.zeros(len(stddev))
+    noise_seed = sensor.attributes.get("noise_seed", "0")
+    seed = derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.frame)
+    return np.random.default_rng(seed).normal(0.0, 1.0, len(stddev)) * stddev

@@ -1,0 +1,101 @@
+"""Which sensors measure in a tick, and who computes what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING
+
+from carla_server.sensors.camera import CameraRig, PictureSource
+from carla_server.sensors.collision import measure_collisions
+from carla_server.sensors.gnss import measure_gnss
+from carla_server.sensors.imu import measure_imu
+from carla_server.sensors.obstacle import measure_obstacle
+from carla_server.wire.stream import Buffer, pack_sensor_header
+from carla_server.world.actors import Sensor
+
+if TYPE_CHECKING:
+    from carla_server.dynamics import Contact
+    from carla_server.roads.town import Town
+    from carla_server.world.world import World
+
+_TIME_SLACK_S = 1e-6
+CAMERA_FAMILIES = frozenset(("rgb", "depth", "semantic_segmentation", "instance_segmentation"))
+
+
+class SensorSuite:
+    """All sensors of an episode."""
+
+    def __init__(self, open_renderer: Callable[[Town], PictureSource] | None) -> None:
+        self._cameras = CameraRig(open_renderer)
+        self._sensors: dict[int, Sensor] = {}
+
+    def begin_episode(self, world: World) -> None:
+        """Forget all sensors and follow the world to its new map."""
+        self._sensors = {}
+        self._cameras.enter(world.town)
+
+    def admit(self, world: World, sensor: Sensor) -> None:
+        """Take a new sensor.
+
+        Raises:
+            InvalidArgument: it cannot be measured, e.g. a camera where no GL can be opened.
+        """
+        if sensor.family in CAMERA_FAMILIES:
+            self._cameras.admit(sensor)
+        self._sensors[sensor.actor_id] = sensor
+
+    def dismiss(self, sensor: Sensor) -> None:
+        """Forget a destroyed sensor."""
+        del self._sensors[sensor.actor_id]
+        self._cameras.dismiss(sensor)
+
+    def measure(
+        self, world: World, contacts: list[Contact], delta_s: float, subscribed: Container[int]
+    ) -> list[tuple[int, list[Buffer]]]:
+        """Measure with every sensor that is due and listened to.
+
+        Returns:
+            (stream id, header and body) of each measurement, in order of the sensors' spawning.
+        """
+        due = [sensor for sensor in self._sensors.values() if sensor.stream_id in subscribed and _due(world, sensor)]
+        if not due:
+            return []
+        pictures = {}
+        if not world.settings.no_rendering_mode:
+            pictures = self._cameras.render(world, [sensor for sensor in due if sensor.family in CAMERA_FAMILIES])
+        out: list[tuple[int, list[Buffer]]] = []
+        for sensor in due:
+            type_id = world.layout.sensor_type_ids[sensor.family]
+            header = pack_sensor_header(type_id, world.frame, world.elapsed_s, sensor.pose)
+            for body in _bodies(world, sensor, contacts, pictures):
+                out.append((sensor.stream_id, [header, *body]))
+        return out
+
+
+def _bodies(
+    world: World, sensor: Sensor, contacts: list[Contact], pictures: dict[int, list[Buffer]]
+) -> list[list[Buffer]]:
+    """What a sensor sends in this tick: one body, or one for each event."""
+    match sensor.family:
+        case "imu":
+            return [[measure_imu(world, sensor)]]
+        case "gnss":
+            return [[measure_gnss(world, sensor)]]
+        case "collision":
+            return [[body] for body in measure_collisions(world, sensor, contacts)]
+        case "obstacle":
+            return [[body] for body in measure_obstacle(world, sensor)]
+    picture = pictures.get(sensor.actor_id)
+    return [] if picture is None else [picture]
+
+
+def _due(world: World, sensor: Sensor) -> bool:
+    """Whether to measure now; measurements keep the rhythm of the first one that somebody listened to."""
+    if sensor.next_measurement_s is None:
+        sensor.next_measurement_s = world.elapsed_s
+    late_s = world.elapsed_s - sensor.next_measurement_s + _TIME_SLACK_S
+    if late_s < 0.0:
+        return False
+    if sensor.tick_s > 0.0:
+        sensor.next_measurement_s += (late_s // sensor.tick_s + 1.0) * sensor.tick_s
+    return True
