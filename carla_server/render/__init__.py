@@ -1,0 +1,1 @@
+"""Off-screen deferred renderer: pictures and labels of a town from one geometry pass."""

@@ -1,0 +1,123 @@
+"""A pinhole camera in CARLA's frame: matrices, frustum and what is visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NEAR_M = 0.15
+FAR_M = 1000.0
+"""CARLA's depth camera saturates at 1 km."""
+_MAX_SIDE_PX = 8192
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """Size and horizontal field of view of a picture, as CARLA's camera attributes."""
+
+    width_px: int
+    height_px: int
+    fov_deg: float = 90.0
+
+    def __post_init__(self) -> None:
+        for name in ("width_px", "height_px"):
+            if not 1 <= getattr(self, name) <= _MAX_SIDE_PX:
+                raise ValueError(f"{name} must be in [1, {_MAX_SIDE_PX}], got {getattr(self, name)}")
+        if not 1.0 <= self.fov_deg <= 170.0:
+            raise ValueError(f"fov_deg must be in [1, 170], got {self.fov_deg}")
+
+    @property
+    def half_width(self) -> float:
+        """Half the picture's width on the plane one metre ahead."""
+        return float(np.tan(np.radians(self.fov_deg) / 2.0))
+
+    @property
+    def half_height(self) -> float:
+        """Half the picture's height on the plane one metre ahead."""
+        return self.half_width * self.height_px / self.width_px
+
+    @property
+    def focal_px(self) -> float:
+        return self.width_px / (2.0 * self.half_width)
+
+
+def rotation_matrix(rotation_deg: np.ndarray) -> np.ndarray:
+    """World-from-body rotation of CARLA rotations.
+
+    Args:
+        rotation_deg: (..., 3) pitch, yaw, roll; pitch up, yaw clockwise from above, roll to the right.
+
+    Returns:
+        (..., 3, 3) float64; columns are the body's forward, right and up axes.
+
+    Source: the matrix of `carla.Transform.get_matrix`.
+    """
+    pitch, yaw, roll = np.moveaxis(np.radians(np.asarray(rotation_deg, np.float64)), -1, 0)
+    cp, sp, cy, sy, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
+    rows = (
+        (cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr),
+        (cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr),
+        (sp, -cp * sr, cp * cr),
+    )
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """A camera at a pose.
+
+    Attributes:
+        eye_m: (3,) world position.
+        axes: (3, 3) columns forward, right, up.
+        view_projection: (4, 4), world to clip space; the picture's top row comes first in memory.
+        focal_px: focal length.
+    """
+
+    eye_m: np.ndarray
+    axes: np.ndarray
+    view_projection: np.ndarray
+    focal_px: float
+
+    @classmethod
+    def of(cls, camera: CameraView, pose: np.ndarray) -> Viewpoint:
+        """Put a camera at `pose` = x, y, z (m), pitch, yaw, roll (degrees).
+
+        Raises:
+            ValueError: the pose is not six finite numbers.
+        """
+        pose = np.asarray(pose, np.float64)
+        if pose.shape != (6,) or not np.isfinite(pose).all():
+            raise ValueError(f"a camera pose is six finite numbers x, y, z, pitch, yaw, roll, got {pose}")
+        axes = rotation_matrix(pose[3:])
+        view = np.eye(4)
+        view[:3, :3] = axes.T
+        view[:3, 3] = -axes.T @ pose[:3]
+        depth_scale = (FAR_M + NEAR_M) / (FAR_M - NEAR_M)
+        projection = np.zeros((4, 4))
+        projection[0, 1] = 1.0 / camera.half_width
+        # GL writes the bottom row first; with "up" negated the top row comes first and nothing needs flipping.
+        projection[1, 2] = -1.0 / camera.half_height
+        projection[2, 0] = depth_scale
+        projection[2, 3] = -NEAR_M * (1.0 + depth_scale)
+        projection[3, 0] = 1.0
+        return cls(pose[:3], axes, projection @ view, camera.focal_px)
+
+
+def boxes_in_frustum(view_projection: np.ndarray, low_m: np.ndarray, high_m: np.ndarray) -> np.ndarray:
+    """(N,) bool: which axis-aligned boxes [(N, 3) low, (N, 3) high] may be seen."""
+    planes = _planes(view_projection)
+    farthest = np.where(planes[:, None, :3] > 0, high_m[None], low_m[None])
+    return (np.einsum("pnk,pk->pn", farthest, planes[:, :3]) + planes[:, 3:] > 0).all(0)
+
+
+def spheres_in_frustum(view_projection: np.ndarray, center_m: np.ndarray, radius_m: np.ndarray) -> np.ndarray:
+    """(N,) bool: which spheres may be seen."""
+    planes = _planes(view_projection)
+    return (planes[:, :3] @ center_m.T + planes[:, 3:] > -radius_m).all(0)
+
+
+def _planes(view_projection: np.ndarray) -> np.ndarray:
+    rows = view_projection
+    planes = np.concatenate([rows[3] + rows[:3], rows[3] - rows[:3]])
+    return planes / np.linalg.norm(planes[:, :3], axis=1, keepdims=True)

@@ -1,0 +1,243 @@
+"""Geometry pass: what is visible goes to the G-buffer, or to a shadow map, in four indirect draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
+from carla_server.render.camera import Viewpoint, boxes_in_frustum, spheres_in_frustum
+from carla_server.render.program import link, set_uniforms
+from carla_server.render.scenery import THIN_M, CellMesh, Scenery
+from carla_server.render.shapes.library import MeshLibrary
+from carla_server.roads.mesh import VERTEX_DTYPE
+
+_VERTEX_LAYOUT = (
+    ("in_position", "3f4", 12),
+    ("in_normal", "4i1", 4),
+    ("in_color", "4f1", 4),
+    ("in_uv", "2f2", 4),
+    ("in_ids", "4f1", 4),
+)
+_INSTANCE_LAYOUT = tuple(zip(INSTANCE_ATTRIBUTES, ("4f4", "4f4", "4f4", "4f1", "4f1", "4f4"), (16, 16, 16, 4, 4, 16)))
+_RECORD_WORDS = 5
+"""moderngl strides indirect draw records by 20 bytes: count, instances, first, base instance, unused."""
+_NEAR_PX, _MIDDLE_PX, _DROP_PX = 56.0, 20.0, 0.7
+"""Projected radius above which a mesh is drawn in full, in middle and in coarse detail."""
+
+
+_THIN_PX = 0.4
+"""Thin ground triangles are left out where they would be narrower than this."""
+
+
+@dataclass(frozen=True)
+class InstanceBatch:
+    """Instances with the number of each one's mesh and its scale."""
+
+    instances: np.ndarray
+    mesh: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def join(cls, *batches: InstanceBatch) -> InstanceBatch:
+        return cls(
+            np.concatenate([batch.instances for batch in batches]),
+            np.concatenate([batch.mesh for batch in batches]),
+            np.concatenate([batch.scale for batch in batches]),
+        )
+
+    def where(self, chosen: np.ndarray) -> InstanceBatch:
+        return InstanceBatch(self.instances[chosen], self.mesh[chosen], self.scale[chosen])
+
+    @property
+    def origin_m(self) -> np.ndarray:
+        """(N, 3) world positions of the instances' origins."""
+        return np.stack([self.instances[name][:, 3] for name in ("row0", "row1", "row2")], -1)
+
+
+class _StaticDraw:
+    """A CellMesh on the card with its G-buffer and shadow programs."""
+
+    def __init__(self, context: moderngl.Context, cells: CellMesh, switch: str) -> None:
+        self.cells = cells
+        self.program = link(context, "static_vert", "gbuffer_frag", (switch,))
+        self.shadow_program = link(context, "static_vert", "shadow_frag")
+        data = cells.vertices.tobytes() or bytes(VERTEX_DTYPE.itemsize)
+        buffer = context.buffer(data)
+        self._arrays = {
+            program: context.vertex_array(program, [_bind(buffer, program, _VERTEX_LAYOUT)])
+            for program in (self.program, self.shadow_program)
+        }
+        self._records = context.buffer(reserve=4 * _RECORD_WORDS * max(1, len(cells.first)))
+
+    def draw(
+        self, program: moderngl.Program, view_projection: np.ndarray, eye_m: np.ndarray, focal_px: float = np.inf
+    ) -> None:
+        """Draw the cells in sight; thin triangles only where they are wide enough to be seen."""
+        cells = self.cells
+        if not len(cells.first):
+            return
+        visible = np.flatnonzero(boxes_in_frustum(view_projection, cells.low_m, cells.high_m))
+        nearest = np.clip(eye_m, cells.low_m[visible], cells.high_m[visible])
+        away_m = np.linalg.norm(nearest - eye_m, axis=1)
+        # Front to back, so that hidden pixels are rejected before they are shaded.
+        order = np.argsort(away_m, kind="stable")
+        visible, away_m = visible[order], away_m[order]
+        count = np.where(focal_px * THIN_M < _THIN_PX * away_m, cells.broad_count[visible], cells.count[visible])
+        records = np.zeros((len(visible), _RECORD_WORDS), np.uint32)
+        records[:, 0], records[:, 1], records[:, 2] = count, 1, cells.first[visible]
+        if len(records):
+            self._records.write(records.tobytes())
+            self._arrays[program].render_indirect(self._records, count=len(records))
+
+
+class _InstancedDraw:
+    """The mesh library on the card, drawn as objects or as foliage."""
+
+    def __init__(self, context: moderngl.Context, library: MeshLibrary) -> None:
+        self._context, self._library = context, library
+        self.programs = {
+            "object": link(context, "object_vert", "gbuffer_frag", ("OBJECT",)),
+            "foliage": link(context, "object_vert", "gbuffer_frag", ("FOLIAGE_PASS",)),
+            "shadow": link(context, "object_vert", "shadow_frag"),
+        }
+        self._instances = context.buffer(reserve=4096 * INSTANCE_DTYPE.itemsize, dynamic=True)
+        self._records = context.buffer(reserve=1024 * 4 * _RECORD_WORDS, dynamic=True)
+        self._vertices: moderngl.Buffer | None = None
+        self._arrays: dict[str, moderngl.VertexArray] = {}
+
+    def draw(self, kind: str, batch: InstanceBatch, level: np.ndarray) -> None:
+        """Draw instances at their levels of detail, grouped by mesh."""
+        if not len(batch.mesh):
+            return
+        self._refresh(len(batch.mesh))
+        levels = self._library.first.shape[1]
+        key = batch.mesh * levels + level
+        order = np.argsort(key, kind="stable")
+        keys, first, count = np.unique(key[order], return_index=True, return_counts=True)
+        records = np.zeros((len(keys), _RECORD_WORDS), np.uint32)
+        records[:, 0] = self._library.count[keys // levels, keys % levels]
+        records[:, 1] = count
+        records[:, 2] = self._library.first[keys // levels, keys % levels]
+        records[:, 3] = first
+        self._instances.write(batch.instances[order].tobytes())
+        self._records.write(records.tobytes())
+        self._arrays[kind].render_indirect(self._records, count=len(records))
+
+    def _refresh(self, instance_count: int) -> None:
+        vertices = self._library.take_vertices()
+        grown = False
+        if instance_count * INSTANCE_DTYPE.itemsize > self._instances.size:
+            self._instances.release()
+            self._instances = self._context.buffer(reserve=2 * instance_count * INSTANCE_DTYPE.itemsize, dynamic=True)
+            grown = True
+        needed = 4 * _RECORD_WORDS * self._library.first.size
+        if needed > self._records.size:
+            self._records.release()
+            self._records = self._context.buffer(reserve=2 * needed, dynamic=True)
+        if vertices is not None:
+            if self._vertices is not None:
+                self._vertices.release()
+            self._vertices = self._context.buffer(vertices.tobytes())
+            grown = True
+        if not grown:
+            return
+        for array in self._arrays.values():
+            array.release()
+        self._arrays = {
+            kind: self._context.vertex_array(
+                program,
+                [
+                    _bind(self._vertices, program, _VERTEX_LAYOUT),
+                    _bind(self._instances, program, _INSTANCE_LAYOUT, per_instance=True),
+                ],
+            )
+            for kind, program in self.programs.items()
+        }
+
+
+class GeometryPass:
+    """Owns every vertex on the card and draws what a viewpoint or the sun sees."""
+
+    def __init__(self, context: moderngl.Context, scenery: Scenery, library: MeshLibrary) -> None:
+        self._context, self._library = context, library
+        self._ground = _StaticDraw(context, scenery.surface, "GROUND")
+        self._buildings = _StaticDraw(context, scenery.buildings, "BUILDING")
+        self._instanced = _InstancedDraw(context, library)
+        self._furniture = InstanceBatch(scenery.furniture, scenery.furniture_mesh, scenery.furniture_scale)
+
+    def draw_view(self, view: Viewpoint, moving: InstanceBatch) -> None:
+        """Fill the bound G-buffer: objects, houses, trees, ground, near before far."""
+        context = self._context
+        programs = (self._ground.program, self._buildings.program, *self._instanced.programs.values())
+        for program in programs:
+            values = {
+                "view_projection": _matrix(view.view_projection),
+                "eye": tuple(view.eye_m),
+                "focal_px": view.focal_px,
+            }
+            set_uniforms(program, values)
+        batch, level = self._visible(view, InstanceBatch.join(moving, self._furniture))
+        foliage = self._is_foliage(batch)
+        # A camera inside a vehicle looks through its back faces, as through CARLA's one-sided bodies.
+        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._instanced.draw("object", batch.where(~foliage), level[~foliage])
+        context.enable_only(moderngl.DEPTH_TEST)
+        self._buildings.draw(self._buildings.program, view.view_projection, view.eye_m, view.focal_px)
+        self._instanced.draw("foliage", batch.where(foliage), level[foliage])
+        self._ground.draw(self._ground.program, view.view_projection, view.eye_m, view.focal_px)
+
+    def draw_static_shadow(self, projection: np.ndarray, center_m: np.ndarray) -> None:
+        """Fill the bound depth map with everything that stands still and throws a shadow."""
+        self._set_shadow(projection)
+        self._buildings.draw(self._buildings.shadow_program, projection, center_m)
+        batch = self._furniture
+        batch = batch.where(spheres_in_frustum(projection, batch.origin_m, self._reach_m(batch)))
+        self._instanced.draw("shadow", batch, self._is_foliage(batch).astype(np.int64))
+
+    def draw_moving_shadow(self, projection: np.ndarray, moving: InstanceBatch) -> None:
+        """Fill the bound depth map with the actors."""
+        self._set_shadow(projection)
+        batch = moving.where(spheres_in_frustum(projection, moving.origin_m, self._reach_m(moving)))
+        self._instanced.draw("shadow", batch, np.zeros(len(batch.mesh), np.int64))
+
+    def _set_shadow(self, projection: np.ndarray) -> None:
+        for program in (self._buildings.shadow_program, self._instanced.programs["shadow"]):
+            # Shadows keep true widths: at an infinite focal length nothing is thin.
+            set_uniforms(program, {"view_projection": _matrix(projection), "focal_px": 1e9})
+
+    def _visible(self, view: Viewpoint, batch: InstanceBatch) -> tuple[InstanceBatch, np.ndarray]:
+        origin = batch.origin_m
+        reach = self._reach_m(batch)
+        distance = np.linalg.norm(origin - view.eye_m, axis=1)
+        size_px = view.focal_px * reach / np.maximum(distance - reach, 0.5)
+        chosen = spheres_in_frustum(view.view_projection, origin, reach) & (size_px > _DROP_PX)
+        size_px = size_px[chosen]
+        level = (size_px > _MIDDLE_PX).astype(np.int64) + (size_px > _NEAR_PX)
+        return batch.where(chosen), level
+
+    def _reach_m(self, batch: InstanceBatch) -> np.ndarray:
+        return self._library.radius_m[batch.mesh] * batch.scale
+
+    def _is_foliage(self, batch: InstanceBatch) -> np.ndarray:
+        flags = np.array([mesh.foliage for mesh in self._library.meshes], bool)
+        return flags[batch.mesh]
+
+
+def _matrix(matrix: np.ndarray) -> bytes:
+    return matrix.T.astype(np.float32).tobytes()
+
+
+def _bind(
+    buffer: moderngl.Buffer | None,
+    program: moderngl.Program,
+    layout: tuple[tuple[str, str, int], ...],
+    *,
+    per_instance: bool = False,
+) -> tuple[object, ...]:
+    """Vertex array content; attributes the compiler dropped become padding."""
+    formats = [item if name in program else f"{size}x" for name, item, size in layout]
+    names = [name for name, _, _ in layout if name in program]
+    return (buffer, " ".join(formats) + ("/i" if per_instance else ""), *names)

@@ -1,0 +1,124 @@
+"""Light pass, bloom and the last pass: from a G-buffer to BGRA under one weather."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+
+from carla_server.render.atmosphere import Atmosphere
+from carla_server.render.camera import CameraView, Viewpoint
+from carla_server.render.program import link, set_uniforms
+from carla_server.render.scenery import Scenery
+from carla_server.render.targets import Targets
+
+MAX_BEAMS = 12
+_BEAM_SLOTS = 16
+
+
+class LightPass:
+    """Shader variants are compiled when first used; `Renderer.warm` uses them early."""
+
+    def __init__(self, context: moderngl.Context, scenery: Scenery) -> None:
+        self._context = context
+        self._variants: dict[tuple[str, tuple[str, ...]], tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        side = scenery.lamp_map.shape[0]
+        self._lamp_map = context.texture((side, side), 2, scenery.lamp_map.tobytes(), dtype="f2")
+        self._lamp_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._lamp_map.repeat_x = self._lamp_map.repeat_y = False
+        self._lamp_frame = scenery.lamp_frame
+
+    def draw(
+        self,
+        targets: Targets,
+        camera: CameraView,
+        view: Viewpoint,
+        atmosphere: Atmosphere,
+        shadow_projection: np.ndarray,
+        shadow_maps: tuple[moderngl.Texture, moderngl.Texture],
+        beams: np.ndarray,
+        elapsed_s: float,
+        frame: int,
+    ) -> None:
+        """Leave the picture in `targets.bgra`.
+
+        Args:
+            beams: (B, 8) float32, B <= MAX_BEAMS: x, y, z, power, direction x, y, z, 0 of each lit headlamp pair.
+            elapsed_s: moves clouds, ripples and rain.
+            frame: seeds the sensor noise.
+        """
+        self._context.enable_only(moderngl.NOTHING)
+        program, array = self._variant("light_frag", atmosphere.switches)
+        textures = (targets.albedo, targets.normal, targets.depth_m, *shadow_maps, self._lamp_map)
+        names = ("albedo_map", "normal_map", "depth_map", "static_shadow", "actor_shadow", "lamp_map")
+        slots = np.zeros((2, _BEAM_SLOTS, 4), np.float32)
+        slots[0, : len(beams)], slots[1, : len(beams)] = beams[:, :4], beams[:, 4:]
+        set_uniforms(
+            program,
+            {
+                **atmosphere.uniforms,
+                **{name: index for index, name in enumerate(names)},
+                "view_projection": _matrix(view.view_projection),
+                "shadow_projection": _matrix(shadow_projection),
+                "eye": tuple(view.eye_m),
+                "axes": _matrix(view.axes),
+                "half_size": (camera.half_width, camera.half_height),
+                "resolution": targets.size,
+                "lamp_frame": self._lamp_frame,
+                "elapsed_s": elapsed_s % 1000.0,
+                "beam_count": len(beams),
+                "beam_position": slots[0].tobytes(),
+                "beam_direction": slots[1].tobytes(),
+            },
+        )
+        for index, texture in enumerate(textures):
+            texture.use(index)
+        targets.light.use()
+        array.render(vertices=3)
+        if "NIGHT" in atmosphere.post_switches:
+            self._bloom(targets)
+        self._finish(targets, atmosphere, elapsed_s, frame)
+
+    def _bloom(self, targets: Targets) -> None:
+        program, array = self._variant("blur_frag", ())
+        steps = (
+            (targets.shine, targets.near_frames[0], (1.0, 0.0)),
+            (targets.near[0], targets.near_frames[1], (0.0, 1.0)),
+            (targets.near[1], targets.far_frames[0], (1.0, 0.0)),
+            (targets.far[0], targets.far_frames[1], (0.0, 1.0)),
+        )
+        for source, frame, (x, y) in steps:
+            width, height = frame.size
+            source.use(0)
+            frame.use()
+            values = {"source": 0, "target_size": (width, height), "step_uv": (x / width, y / height)}
+            set_uniforms(program, values)
+            array.render(vertices=3)
+
+    def _finish(self, targets: Targets, atmosphere: Atmosphere, elapsed_s: float, frame: int) -> None:
+        program, array = self._variant("post_frag", atmosphere.post_switches)
+        set_uniforms(
+            program,
+            {
+                **atmosphere.post_uniforms,
+                "picture": 0,
+                "bloom_near": 1,
+                "bloom_far": 2,
+                "resolution": targets.size,
+                "elapsed_s": elapsed_s % 1000.0,
+                "frame_seed": frame % 1021 * 0.618,
+            },
+        )
+        for index, texture in enumerate((targets.picture, targets.near[1], targets.far[1])):
+            texture.use(index)
+        targets.output.use()
+        array.render(vertices=3)
+
+    def _variant(self, name: str, switches: tuple[str, ...]) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        if (name, switches) not in self._variants:
+            program = link(self._context, "screen_vert", name, switches)
+            self._variants[name, switches] = (program, self._context.vertex_array(program, []))
+        return self._variants[name, switches]
+
+
+def _matrix(matrix: np.ndarray) -> bytes:
+    return matrix.T.astype(np.float32).tobytes()

@@ -1,0 +1,273 @@
+"""The renderer: a town, its actors and a camera pose in; CARLA-encoded pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moderngl
+import numpy as np
+
+from carla_server.render.actors import ACTOR_DTYPE, VehicleLight, actor_instances, lights_at
+from carla_server.render.atmosphere import Atmosphere, atmosphere_of
+from carla_server.render.camera import FAR_M, CameraView, Viewpoint, rotation_matrix
+from carla_server.render.context import open_context
+from carla_server.render.geometry import GeometryPass, InstanceBatch
+from carla_server.render.light import MAX_BEAMS, LightPass
+from carla_server.render.scenery import build_scenery
+from carla_server.render.shadows import SunShadows
+from carla_server.render.shapes.families import shape_builder
+from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.targets import Targets
+from carla_server.roads.town import Town
+
+OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth"})
+_SIZES_KEPT = 8
+_DEFAULT_VIEW = CameraView(256, 144)
+_BEAM_REACH_M = 70.0
+_BEAM_HEIGHT_M = 0.68
+_DEPTH_STEPS = (1 << 24) - 1
+
+
+class Renderer:
+    """Draws a town off screen.
+
+    One thread must create and use it (an OpenGL context belongs to its thread); do not fork after creating it.
+
+    Args:
+        town: the map; its geometry is built and uploaded here.
+        device_index: EGL device to draw on, None for EGL's default.
+
+    Raises:
+        GLUnavailable: no OpenGL on this machine; the message names the packages to install.
+    """
+
+    def __init__(self, town: Town, *, device_index: int | None = None) -> None:
+        self._context, self.backend = open_context(device_index)
+        self.device_name: str = self._context.info["GL_RENDERER"]
+        self._library = MeshLibrary()
+        scenery = build_scenery(town, self._library)
+        self._geometry = GeometryPass(self._context, scenery, self._library)
+        self._shadows = SunShadows(self._context, self._geometry)
+        self._light = LightPass(self._context, scenery)
+        self._targets: dict[tuple[int, int], Targets] = {}
+        self._mesh_ids: dict[tuple[str, tuple[float, ...]], int] = {}
+        self._nose_m: dict[int, float] = {}
+        self._heads = scenery.heads.copy()
+        self._head_mesh, self._head_site = scenery.head_mesh, scenery.head_site
+        self._site_count = len(town.traffic_lights)
+        self._actors = np.zeros(0, ACTOR_DTYPE)
+        self._warm_pose = (
+            np.array([*town.spawn_points[0, :3], 0.0, 0.0, 0.0]) if len(town.spawn_points) else np.zeros(6)
+        )
+
+    def mesh_id(self, blueprint_id: str, extent_m: Sequence[float]) -> int:
+        """Number of the mesh of a blueprint fitted to its bounding box; built on first use.
+
+        Args:
+            blueprint_id: e.g. `vehicle.tesla.model3`; unknown ids get a car, a person or a box by their first word.
+            extent_m: half extents of the bounding box, metres.
+
+        Raises:
+            ValueError: extents that are not three positive finite numbers.
+        """
+        extent = np.asarray(extent_m, np.float64)
+        if extent.shape != (3,) or not np.isfinite(extent).all() or (extent <= 0).any() or (extent > 50).any():
+            raise ValueError(f"extent_m of {blueprint_id} must be three numbers in (0, 50] metres, got {extent_m}")
+        key = (blueprint_id, tuple(np.round(extent, 3)))
+        if key not in self._mesh_ids:
+            build = shape_builder(blueprint_id)
+            size = (float(extent[0]), float(extent[1]), float(extent[2]))
+            levels = tuple(build(size, detail) for detail in range(LEVELS))
+            self._mesh_ids[key] = self._library.add(levels)
+            self._nose_m[self._mesh_ids[key]] = size[0]
+        return self._mesh_ids[key]
+
+    def set_actors(self, actors: np.ndarray) -> None:
+        """Take the moving things of the next pictures, (N,) ACTOR_DTYPE.
+
+        Raises:
+            ValueError: wrong dtype, a pose that is not finite, or a mesh number this renderer never gave out.
+        """
+        if actors.dtype != ACTOR_DTYPE:
+            raise ValueError(f"actors must have ACTOR_DTYPE, got {actors.dtype}")
+        if not (np.isfinite(actors["position_m"]).all() and np.isfinite(actors["rotation_deg"]).all()):
+            raise ValueError("an actor's position or rotation is not finite")
+        if len(actors) and not (actors["mesh"].min() >= 0 and actors["mesh"].max() < len(self._library.meshes)):
+            raise ValueError(f"mesh numbers come from mesh_id(); got {sorted(set(actors['mesh'].tolist()))}")
+        self._actors = actors.copy()
+
+    def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
+        """Light the lamps.
+
+        Args:
+            states: (n_sites,) uint8 `carla.TrafficLightState`: 0 red, 1 yellow, 2 green, others dark.
+            actor_ids: (n_sites,) ids for the instance camera; left as they are if None.
+
+        Raises:
+            ValueError: the count is not the town's.
+        """
+        states = np.asarray(states)
+        if states.shape != (self._site_count,):
+            raise ValueError(f"the town has {self._site_count} traffic lights, got states of shape {states.shape}")
+        bits = np.where(states <= 2, 1 << np.minimum(states, 2).astype(np.int64), 0)
+        self._heads["motion"][:, 3] = bits[self._head_site]
+        if actor_ids is not None:
+            ids = np.asarray(actor_ids).astype(np.int64)[self._head_site]
+            self._heads["ids"][:, 1], self._heads["ids"][:, 2] = ids & 0xFF, ids >> 8 & 0xFF
+
+    def render(
+        self,
+        camera: CameraView,
+        pose6: Sequence[float] | np.ndarray,
+        weather: Sequence[float],
+        outputs: frozenset[str] = OUTPUTS,
+        elapsed_s: float = 0.0,
+        frame: int = 0,
+    ) -> dict[str, np.ndarray]:
+        """Draw one pose.
+
+        Args:
+            pose6: camera pose in the world: x, y, z (m), pitch, yaw, roll (degrees), CARLA's frame.
+            weather: 14 numbers in the order of `carla.WeatherParameters`.
+            outputs: which pictures: rgb, semantic, instance, depth.
+            elapsed_s: simulation time; moves rain, clouds and blinkers.
+            frame: frame number; seeds the sensor noise.
+
+        Returns:
+            For each output (H, W, 4) uint8 BGRA, top row first, as CARLA sends it. semantic: tag in R.
+            instance: tag in R, id low byte in G, high byte in B.
+            depth: metres = 1000 (R + 256 G + 65536 B) / (2^24 - 1), 1000 m where nothing is.
+
+        Raises:
+            ValueError: unknown output, or a pose or weather that is not finite.
+        """
+        if not outputs <= OUTPUTS:
+            raise ValueError(f"unknown outputs {sorted(outputs - OUTPUTS)}: choose from {sorted(OUTPUTS)}")
+        targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
+        out: dict[str, np.ndarray] = {}
+        if "rgb" in outputs:
+            out["rgb"] = self._draw_light(targets, camera, view, moving, atmosphere_of(weather), elapsed_s, frame)
+        if "semantic" in outputs or "instance" in outputs:
+            ids = _read(targets.ids, targets)
+            if "instance" in outputs:
+                out["instance"] = ids
+            if "semantic" in outputs:
+                out["semantic"] = np.zeros_like(ids)
+                out["semantic"][..., 2] = ids[..., 2]
+                out["semantic"][..., 3] = 255
+        if "depth" in outputs:
+            out["depth"] = _encode_depth(targets)
+        return out
+
+    def relight(
+        self,
+        camera: CameraView,
+        pose6: Sequence[float] | np.ndarray,
+        weathers: Sequence[Sequence[float]],
+        elapsed_s: float = 0.0,
+        frame: int = 0,
+    ) -> list[np.ndarray]:
+        """The same instant under several weathers from one geometry pass; equal to `render` of each, bit by bit.
+
+        Returns:
+            One (H, W, 4) uint8 BGRA picture a weather.
+        """
+        atmospheres = [atmosphere_of(weather) for weather in weathers]
+        targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
+        return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame) for each in atmospheres]
+
+    def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
+        """Compile the shaders of a weather now, so that no later picture waits for the compiler.
+
+        Args:
+            weather: as for `render`.
+            cameras: sizes to prepare for; the sizes drawn lately if empty. Software drivers compile anew for
+                textures whose sides are powers of two, so the true sizes matter.
+        """
+        drawn = tuple(CameraView(*size) for size in self._targets)
+        for camera in tuple(cameras) or drawn or (_DEFAULT_VIEW,):
+            self.render(camera, self._warm_pose, weather)
+
+    def close(self) -> None:
+        """Free the context and everything in it."""
+        for targets in self._targets.values():
+            targets.release()
+        self._targets.clear()
+        self._context.release()
+
+    def _draw_geometry(
+        self, camera: CameraView, pose6: Sequence[float] | np.ndarray, elapsed_s: float
+    ) -> tuple[Targets, Viewpoint, InstanceBatch]:
+        view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
+        moving = self._moving(elapsed_s)
+        targets = self._targets_for(camera)
+        targets.clear()
+        targets.gbuffer.use()
+        self._geometry.draw_view(view, moving)
+        return targets, view, moving
+
+    def _draw_light(
+        self,
+        targets: Targets,
+        camera: CameraView,
+        view: Viewpoint,
+        moving: InstanceBatch,
+        atmosphere: Atmosphere,
+        elapsed_s: float,
+        frame: int,
+    ) -> np.ndarray:
+        shadow_projection = np.eye(4)
+        if "SUN" in atmosphere.switches:
+            shadow_projection = self._shadows.draw(view.eye_m, atmosphere.sun, moving)
+        beams = self._beams(view.eye_m) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
+        maps = (self._shadows.static_map, self._shadows.moving_map)
+        self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame)
+        return _read(targets.bgra, targets)
+
+    def _moving(self, elapsed_s: float) -> InstanceBatch:
+        actors = self._actors.copy()
+        actors["lights"] = lights_at(actors["lights"], elapsed_s)
+        heads = InstanceBatch(
+            self._heads, np.full(len(self._heads), self._head_mesh, np.int64), np.ones(len(self._heads))
+        )
+        batch = InstanceBatch(actor_instances(actors), actors["mesh"].astype(np.int64), np.ones(len(actors)))
+        return InstanceBatch.join(batch, heads)
+
+    def _beams(self, eye_m: np.ndarray) -> np.ndarray:
+        bits = self._actors["lights"]
+        lit = self._actors[(bits & np.uint32(int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM))) != 0]
+        away = np.linalg.norm(lit["position_m"] - eye_m, axis=1)
+        nearest = np.argsort(away, kind="stable")[:MAX_BEAMS]
+        lit = lit[nearest[away[nearest] < _BEAM_REACH_M]]
+        axes = rotation_matrix(lit["rotation_deg"])
+        nose = np.array([self._nose_m.get(int(mesh), 2.0) for mesh in lit["mesh"]]).reshape(-1, 1)
+        high = (lit["lights"] & np.uint32(int(VehicleLight.HIGH_BEAM))) != 0
+        out = np.zeros((len(lit), 8), np.float32)
+        out[:, :3] = lit["position_m"] + nose * axes[..., 0] + _BEAM_HEIGHT_M * axes[..., 2]
+        out[:, 3] = np.where(high, 150.0, 85.0)
+        direction = axes[..., 0] - np.where(high, 0.03, 0.075)[:, None] * axes[..., 2]
+        out[:, 4:7] = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+        return out
+
+    def _targets_for(self, camera: CameraView) -> Targets:
+        size = (camera.width_px, camera.height_px)
+        targets = self._targets.pop(size, None) or Targets(self._context, *size)
+        self._targets[size] = targets
+        if len(self._targets) > _SIZES_KEPT:
+            self._targets.pop(next(iter(self._targets))).release()
+        return targets
+
+
+def _read(texture: moderngl.Texture, targets: Targets) -> np.ndarray:
+    width, height = targets.size
+    return np.frombuffer(texture.read(), np.uint8).reshape(height, width, 4)
+
+
+def _encode_depth(targets: Targets) -> np.ndarray:
+    width, height = targets.size
+    depth_m = np.frombuffer(targets.depth_m.read(), np.float32).reshape(height, width)
+    share = np.where(depth_m > 0.0, np.minimum(depth_m / FAR_M, 1.0), 1.0)
+    steps = np.round(share.astype(np.float64) * _DEPTH_STEPS).astype("<u4")
+    # Little-endian bytes of `steps` are low, middle, high, 0; CARLA's BGRA wants high, middle, low, 255.
+    swapped = (steps << np.uint32(8)).byteswap() | np.uint32(0xFF000000)
+    return swapped.view(np.uint8).reshape(height, width, 4)

@@ -1,0 +1,138 @@
+// Geometry pass. Exactly one of GROUND, BUILDING, FOLIAGE_PASS, OBJECT is defined.
+#include "materials"
+#include "noise"
+uniform vec3 eye;
+in vec3 world;
+in vec3 normal;
+in vec3 color;
+in vec2 uv;
+in float glow;
+flat in vec4 ids;
+flat in int material;
+layout(location = 0) out vec4 out_albedo;
+layout(location = 1) out vec4 out_normal;
+layout(location = 2) out vec4 out_ids;
+layout(location = 3) out float out_depth;
+
+// Share of a pixel of footprint w, at x, that lies in [low, high]: an analytic box filter.
+float band(float x, float low, float high, float w) {
+    return clamp((min(x + 0.5 * w, high) - max(x - 0.5 * w, low)) / w, 0.0, 1.0);
+}
+
+#ifdef GROUND
+vec3 ground(vec3 c, float d) {
+    vec2 p = world.xy;
+    float near = exp(-d * 0.05);
+    if (material == ASPHALT) {
+        float stain = noise2(p * 0.11) * 0.5 + noise2(p * 0.43 + 7.0) * 0.5;
+        float grain = (noise2(p * 7.0) - 0.5) * 0.35 * exp(-d * 0.08) + (hash2(floor(p * 40.0)) - 0.5) * 0.28 * exp(-d * 0.25);
+        c *= 0.86 + 0.26 * stain + grain;
+        float crack = abs(noise2(p * 0.5) + 0.25 * noise2(p * 2.3) - 0.62);
+        c *= mix(1.0, smoothstep(0.0, 0.02, crack), 0.22 * near);
+        vec2 patch_cell = floor(p / vec2(9.0, 7.0));
+        vec2 inside = abs(fract(p / vec2(9.0, 7.0)) - 0.5) - 0.12 - 0.22 * vec2(hash2(patch_cell), hash2(patch_cell + 3.0));
+        if (max(inside.x, inside.y) < 0.0 && hash2(patch_cell + 9.0) > 0.86) c *= 0.90;
+    } else if (material == PAINT) {
+        float worn = noise2(p * 4.0) * 0.5 + noise2(p * 15.0) * 0.5;
+        c *= mix(0.93, 0.62 + 0.5 * worn, exp(-d * 0.03));
+    } else if (material == PAVING) {
+        vec2 q = p / 0.6;
+        float w = clamp(0.002 * d / 0.6, 0.02, 1.0);
+        float joint = max(band(fract(q.x), 0.0, 0.05, w), band(fract(q.y), 0.0, 0.05, w));
+        c *= (0.92 + 0.18 * (hash2(floor(q)) - 0.5) * exp(-d * 0.04) + 0.14 * noise2(p * 0.7)) * (1.0 - 0.30 * joint);
+    } else if (material == GRASS) {
+        float tuft = noise2(p * 5.0) * exp(-d * 0.05) + 0.5 * (1.0 - exp(-d * 0.05));
+        float field = noise2(p * 0.21) * 0.6 + noise2(p * 0.9) * 0.4;
+        c *= 0.62 + 0.42 * tuft + 0.34 * field;
+        c = mix(c, c * vec3(1.28, 1.05, 0.72), smoothstep(0.5, 0.9, noise2(p * 0.07 + 3.0)));
+    } else {
+        c *= 0.88 + 0.24 * noise2(p * 2.0) * near + 0.12 * noise2(p * 0.3);
+    }
+    return c;
+}
+#endif
+
+#ifdef BUILDING
+// Windows by style; returns colour and writes whether this is glass and how bright its room is lit.
+vec3 facade(vec3 wall, int style, inout int surface, inout float room) {
+    vec2 w = max(fwidth(uv), vec2(1e-3));
+    const float FLOOR_M = 3.2;
+    float pitch = style == 2 ? 1.6 : style == 1 ? 2.1 : style == 3 ? 3.0 : 2.4;
+    vec2 half_size = style == 2 ? vec2(0.70, 0.98) : style == 1 ? vec2(0.52, 0.95) : vec2(0.60, 0.80);
+    float floor_number = floor(uv.y / FLOOR_M);
+    float column = floor(uv.x / pitch + 0.5);
+    vec2 local = vec2(uv.x - column * pitch, uv.y - floor_number * FLOOR_M - 1.72);
+    vec2 seed = vec2(column, floor_number) + ids.yz * 255.0;
+    float random = hash2(seed);
+    bool shop = floor_number < 0.5 && style != 3;
+    if (shop) { half_size = vec2(0.5 * pitch - 0.14, 1.12); local.y += 0.32; }
+    float inside = band(local.x, -half_size.x, half_size.x, w.x) * band(local.y, -half_size.y, half_size.y, w.y);
+    float frame_m = shop ? 0.06 : 0.09;
+    float pane = band(local.x, -half_size.x + frame_m, half_size.x - frame_m, w.x)
+               * band(local.y, -half_size.y + frame_m, half_size.y - frame_m, w.y);
+    if (!shop && style != 2) pane *= 1.0 - band(local.x, -0.035, 0.035, w.x) * clamp(0.07 / w.x, 0.0, 1.0);
+    if (uv.y < 0.0) { inside = 0.0; pane = 0.0; }
+    // Wall: plinth, streaks below sills, brick courses near by.
+    wall *= 0.90 + 0.16 * noise2(uv * vec2(0.9, 0.35)) + 0.06 * noise2(uv * 3.7);
+    if (style == 1) {
+        vec2 course = vec2(uv.x / 0.5 + 0.5 * mod(floor(uv.y / 0.16), 2.0), uv.y / 0.16);
+        float sharp = exp(-3.0 * max(w.x / 0.5, w.y / 0.16));
+        wall *= 1.0 + sharp * (0.22 * (hash2(floor(course)) - 0.5) - 0.16 * step(fract(course.y), 0.14));
+    }
+    wall *= mix(0.70, 1.0, smoothstep(0.35, 0.55, uv.y));
+    if (style < 2) wall *= 1.0 + 0.16 * band(uv.y, FLOOR_M - 0.1, FLOOR_M + 0.18, w.y) - 0.25 * band(uv.y, FLOOR_M - 0.22, FLOOR_M - 0.1, w.y);
+    float sill = band(local.y, -half_size.y - 0.14, -half_size.y, w.y) * band(local.x, -half_size.x - 0.1, half_size.x + 0.1, w.x);
+    if (!shop && style != 2 && uv.y > 0.0) wall = mix(wall, vec3(0.72, 0.71, 0.68), 0.75 * sill);
+    vec3 frame = style == 2 ? vec3(0.16, 0.17, 0.19) : style == 1 ? vec3(0.82, 0.80, 0.76) : vec3(0.86, 0.85, 0.82);
+    if (shop) frame = mix(vec3(0.12), vec3(0.32, 0.20, 0.12), hash2(ids.yz * 17.0));
+    vec3 glass = mix(vec3(0.05, 0.065, 0.08), vec3(0.17, 0.20, 0.23), random * random);
+    // Some blinds and curtains.
+    if (!shop && random > 0.55) glass = mix(glass, vec3(0.55, 0.52, 0.46), 0.75 * step(half_size.y * (1.6 * hash2(seed + 5.0) - 0.5), local.y));
+    vec3 c = mix(mix(wall, frame, inside), glass, pane);
+    if (pane > 0.5) {
+        surface = GLASS;
+        float lit = hash2(seed + 11.0);
+        float threshold = shop ? 0.35 : style == 2 ? 0.74 : 0.62;
+        if (lit > threshold) room = 0.25 + 0.75 * hash2(seed + 23.0);
+        // Far away single windows merge: keep their mean.
+        room = mix(room, 0.22, clamp(max(w.x / pitch, w.y / FLOOR_M) - 0.5, 0.0, 1.0));
+    }
+    return c;
+}
+#endif
+
+void main() {
+    vec3 c = color;
+    vec3 n = normalize(normal);
+    if (!gl_FrontFacing && material != FOLIAGE) n = dot(n, world - eye) > 0.0 ? -n : n;
+    int surface = material;
+    float extra = glow;
+    float d = length(world - eye);
+#ifdef GROUND
+    c = ground(c, d);
+#endif
+#ifdef BUILDING
+    if (material == FACADE) c = facade(c, int(ids.w * 255.0 + 0.5), surface, extra);
+    else if (material == ROOF) {
+        c *= 0.85 + 0.3 * noise2(world.xy * 1.7);
+        if (uv.y != 0.0) c *= 0.86 + 0.14 * smoothstep(0.0, 0.25, fract(uv.y / 0.33)) ;
+    }
+#endif
+#ifdef FOLIAGE_PASS
+    if (material == FOLIAGE) {
+        // Leaves: ragged silhouette and light-dark clumps, in world space so that they stay put.
+        vec3 v = normalize(world - eye);
+        vec3 q = world * 5.5;
+        float leaf = hash2(floor(q.xy) + floor(q.z) * 17.0);
+        float rim = abs(dot(n, v));
+        if (d < 90.0 && rim < 0.42 * leaf) discard;
+        c *= 0.72 + 0.56 * leaf * exp(-d * 0.012) + 0.28 * (1.0 - exp(-d * 0.012));
+        n = normalize(n + 0.9 * (vec3(leaf, hash2(floor(q.yz) + 5.0), hash2(floor(q.xz) + 9.0)) - 0.5));
+    }
+#endif
+    out_albedo = vec4(c, float(surface) / 255.0);
+    out_normal = vec4(n * 0.5 + 0.5, extra);
+    // CARLA's instance picture in BGRA: high byte, low byte, tag.
+    out_ids = vec4(ids.z, ids.y, ids.x, 1.0);
+    out_depth = 1.0 / gl_FragCoord.w;
+}

@@ -1,0 +1,84 @@
+// Last pass: edges are smoothed, lamps bloom, rain falls before the lens, the sensor adds its noise.
+// Switches: NIGHT (bloom), RAIN.
+#include "noise"
+uniform sampler2D picture;
+uniform sampler2D bloom_near;
+uniform sampler2D bloom_far;
+uniform vec2 resolution;
+uniform float bloom_gain;
+uniform float rain;
+uniform float wind;
+uniform float elapsed_s;
+uniform float frame_seed;
+uniform float noise_gain;
+uniform vec3 rain_color;
+layout(location = 0) out vec4 out_bgra;
+
+// Edge smoothing after Timothy Lottes, "FXAA" (2009), the short console variant.
+vec3 smoothed(vec2 at) {
+    const vec3 LUMA = vec3(0.299, 0.587, 0.114);
+    vec2 px = 1.0 / resolution;
+    vec3 middle = texture(picture, at).rgb;
+    float nw = dot(texture(picture, at - px).rgb, LUMA), se = dot(texture(picture, at + px).rgb, LUMA);
+    float ne = dot(texture(picture, at + vec2(px.x, -px.y)).rgb, LUMA), sw = dot(texture(picture, at + vec2(-px.x, px.y)).rgb, LUMA);
+    float m = dot(middle, LUMA);
+    float low = min(m, min(min(nw, ne), min(sw, se))), high = max(m, max(max(nw, ne), max(sw, se)));
+    if (high - low < 0.045) return middle;
+    vec2 along = vec2(-((nw + ne) - (sw + se)), (nw + sw) - (ne + se));
+    float reduce = max((nw + ne + sw + se) * 0.03125, 0.0078);
+    along = clamp(along / (min(abs(along.x), abs(along.y)) + reduce), -6.0, 6.0) * px;
+    vec3 narrow = 0.5 * (texture(picture, at - along / 6.0).rgb + texture(picture, at + along / 6.0).rgb);
+    vec3 wide = 0.5 * narrow + 0.25 * (texture(picture, at - 0.5 * along).rgb + texture(picture, at + 0.5 * along).rgb);
+    float luma = dot(wide, LUMA);
+    return luma < low || luma > high ? narrow : wide;
+}
+#ifdef RAIN
+// Falling streaks in three depths; a cell of a stretched grid holds at most one.
+float streaks(vec2 at) {
+    float sum = 0.0;
+    vec2 p = vec2((at.x - 0.5) * resolution.x / resolution.y, at.y);
+    p.x += (wind * 0.28 + 0.03) * p.y;
+    for (int layer = 1; layer <= 3; layer++) {
+        float size = 13.0 + 11.0 * float(layer);
+        float column = floor(p.x * size);
+        float fall = p.y * size * 0.11 - elapsed_s * (8.5 - 1.2 * float(layer)) + 31.0 * hash2(vec2(column, float(layer)));
+        vec2 cell = vec2(column, floor(fall));
+        float chance = hash2(cell + 19.0 * float(layer));
+        float x = abs(fract(p.x * size) - 0.5 - 0.3 * (hash2(cell + 5.0) - 0.5));
+        float half_width = max(0.055, 0.75 * size / resolution.y);
+        float along = fract(fall);
+        float body = smoothstep(half_width, 0.0, x) * smoothstep(0.0, 0.4, along) * smoothstep(1.0, 0.65, along);
+        sum += step(1.0 - 0.62 * rain, chance) * body * (0.75 / float(layer)) * min(1.0, 0.065 / half_width + 0.25);
+    }
+    return min(sum, 1.0);
+}
+#endif
+
+void main() {
+    vec2 at = gl_FragCoord.xy / resolution;
+    vec3 c;
+    vec3 halo = vec3(0.0);
+#ifdef NIGHT
+    halo = (texture(bloom_near, at).rgb * 0.9 + texture(bloom_far, at).rgb * 1.5) * bloom_gain;
+#endif
+#ifdef RAIN
+    // Drops on the lens bend the picture behind them.
+    vec2 grid = at * vec2(9.0 * resolution.x / resolution.y, 9.0);
+    vec2 cell = floor(grid);
+    float slot = floor(elapsed_s * 0.7 + hash2(cell + 3.0));
+    vec2 center = vec2(hash2(cell + slot * 7.0), hash2(cell + slot * 7.0 + 41.0)) * 0.6 + 0.2;
+    float radius = 0.05 + 0.10 * hash2(cell + 77.0 + slot);
+    vec2 off = fract(grid) - center;
+    float drop = step(1.0 - 0.16 * rain, hash2(cell + 13.0 + slot)) * smoothstep(radius, radius * 0.6, length(off));
+    vec2 bent = clamp(at - off * drop * 0.22, 0.0, 1.0);
+    c = smoothed(bent);
+    float streak = streaks(at);
+    c = mix(c, min(rain_color + halo * 1.5, vec3(1.0)), 0.42 * streak);
+    c += 0.05 * drop;
+#else
+    c = smoothed(at);
+#endif
+    c = 1.0 - (1.0 - c) * (1.0 - min(halo, vec3(0.95)));
+    c += (hash2(gl_FragCoord.xy + frame_seed) - 0.5) * noise_gain;
+    out_bgra = vec4(c.bgr, 1.0);
+}

@@ -1,0 +1,64 @@
+"""Sun shadows: one map for the town, redrawn when the camera has moved on, and one for what moves."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+
+from carla_server.render.geometry import GeometryPass, InstanceBatch
+
+_STATIC_PX, _MOVING_PX = 1024, 1024
+_RADIUS_M = 72.0
+_STEP_M = 16.0
+_DEPTH_M = 160.0
+
+
+class SunShadows:
+    """Two depth maps around the camera, seen from the sun."""
+
+    def __init__(self, context: moderngl.Context, geometry: GeometryPass) -> None:
+        self._context, self._geometry = context, geometry
+        self.static_map, self._static_frame = self._depth_map(_STATIC_PX)
+        self.moving_map, self._moving_frame = self._depth_map(_MOVING_PX)
+        self._static_key: tuple[float, ...] | None = None
+
+    def draw(self, eye_m: np.ndarray, sun: np.ndarray, moving: InstanceBatch) -> np.ndarray:
+        """Bring both maps up to date; returns the (4, 4) world-to-map matrix.
+
+        The matrix depends on the eye and the sun only, never on earlier frames.
+        """
+        center = np.round(eye_m / _STEP_M) * _STEP_M
+        projection = _sun_projection(center, sun)
+        context = self._context
+        context.enable_only(moderngl.DEPTH_TEST)
+        context.polygon_offset = (2.0, 4.0)
+        key = (*center, *sun)
+        if key != self._static_key:
+            self._static_frame.use()
+            self._static_frame.clear()
+            self._geometry.draw_static_shadow(projection, center)
+            self._static_key = key
+        self._moving_frame.use()
+        self._moving_frame.clear()
+        self._geometry.draw_moving_shadow(projection, moving)
+        context.polygon_offset = (0.0, 0.0)
+        return projection
+
+    def _depth_map(self, side_px: int) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
+        texture = self._context.depth_texture((side_px, side_px))
+        texture.compare_func = "<="
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.repeat_x = texture.repeat_y = False
+        return texture, self._context.framebuffer(depth_attachment=texture)
+
+
+def _sun_projection(center_m: np.ndarray, sun: np.ndarray) -> np.ndarray:
+    helper = np.array([0.0, 0.0, 1.0]) if abs(sun[2]) < 0.99 else np.array([1.0, 0.0, 0.0])
+    right = np.cross(helper, sun)
+    right /= np.linalg.norm(right)
+    up = np.cross(sun, right)
+    out = np.eye(4)
+    for row, axis, reach in ((0, right, _RADIUS_M), (1, up, _RADIUS_M), (2, -sun, _DEPTH_M)):
+        out[row, :3] = axis / reach
+        out[row, 3] = -axis @ center_m / reach
+    return out

@@ -1,0 +1,76 @@
+"""Which shape a CARLA blueprint gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from carla_server.render.shapes import people, props
+from carla_server.render.shapes import vehicle_profiles as profiles
+from carla_server.render.shapes.vehicles import vehicle_mesh
+from carla_server.roads.mesh import Mesh
+
+Extent = tuple[float, float, float]
+Builder = Callable[[Extent, int], Mesh]
+
+_POLICE = replace(profiles.SEDAN, light_bar=-0.12)
+_AMBULANCE = replace(profiles.VAN, light_bar=0.25)
+_FIRE_TRUCK = replace(profiles.TRUCK, light_bar=0.70)
+
+# The first fragment found in the blueprint id wins: longer and more special ones come first.
+_VEHICLES: tuple[tuple[str, Builder], ...] = (
+    *((name, people.bicycle_mesh) for name in ("crossbike", "century", "omafiets")),
+    *((name, people.motorcycle_mesh) for name in ("ninja", "yzf", "low_rider", "zx125", "harley", "vespa")),
+    *(
+        (name, partial(vehicle_mesh, profile))
+        for name, profile in (
+            ("charger_police", _POLICE),
+            ("ambulance", _AMBULANCE),
+            ("firetruck", _FIRE_TRUCK),
+            ("carlacola", profiles.TRUCK),
+            ("european_hgv", profiles.TRUCK),
+            ("fusorosa", profiles.BUS),
+            ("sprinter", profiles.VAN),
+            ("volkswagen.t2", profiles.MINIBUS),
+            ("wrangler", profiles.JEEP),
+            ("cybertruck", profiles.WEDGE),
+            ("etron", profiles.SUV),
+            ("patrol", profiles.SUV),
+            ("audi.tt", profiles.COUPE),
+            ("mustang", profiles.COUPE),
+            ("charger", profiles.COUPE),
+            ("mercedes.coupe", profiles.COUPE),
+            ("grandtourer", profiles.HATCH),
+            ("prius", profiles.HATCH),
+            ("micra", profiles.HATCH),
+            ("microlino", profiles.HATCH),
+            ("cooper", profiles.HATCH),
+            ("citroen.c3", profiles.HATCH),
+            ("leon", profiles.HATCH),
+            ("audi.a2", profiles.HATCH),
+        )
+    ),
+)
+_PROPS: tuple[tuple[str, Builder], ...] = (
+    ("cone", lambda extent, _: props.cone_mesh(extent)),
+    ("barrier", lambda extent, _: props.barrier_mesh(extent)),
+    ("bench", props.bench_mesh),
+    ("fence", props.fence_mesh),
+    ("hydrant", lambda extent, _: props.hydrant_mesh(extent)),
+    ("bin", lambda extent, _: props.bin_mesh(extent)),
+    ("trashcan", lambda extent, _: props.bin_mesh(extent)),
+)
+
+
+def shape_builder(blueprint_id: str) -> Builder:
+    """The function that builds a blueprint's mesh from (extent_m, detail); every id has one."""
+    if blueprint_id.startswith("walker."):
+        return people.walker_mesh
+    if blueprint_id.startswith("vehicle."):
+        return _find(_VEHICLES, blueprint_id, partial(vehicle_mesh, profiles.SEDAN))
+    return _find(_PROPS, blueprint_id, lambda extent, _: props.crate_mesh(extent))
+
+
+def _find(table: tuple[tuple[str, Builder], ...], blueprint_id: str, default: Builder) -> Builder:
+    return next((builder for fragment, builder in table if fragment in blueprint_id), default)

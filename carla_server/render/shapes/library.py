@@ -1,0 +1,67 @@
+"""All instanced meshes of a renderer in one vertex array, each in up to three levels of detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from carla_server.roads.mesh import VERTEX_DTYPE, Mesh
+
+LEVELS = 3
+
+
+@dataclass(frozen=True)
+class LibraryMesh:
+    """Where a mesh's levels lie in the vertex array.
+
+    Attributes:
+        first, count: (LEVELS,) int, vertex ranges from far (0) to near (2).
+        radius_m: bounding radius around the mesh's origin.
+        foliage: drawn by the foliage shader.
+    """
+
+    first: tuple[int, ...]
+    count: tuple[int, ...]
+    radius_m: float
+    foliage: bool
+
+
+class MeshLibrary:
+    """Grows as new shapes appear; `take_vertices` says when the copy on the graphics card is stale."""
+
+    def __init__(self) -> None:
+        self._chunks: list[np.ndarray] = []
+        self._length = 0
+        self._changed = False
+        self.meshes: list[LibraryMesh] = []
+        self.first = np.zeros((0, LEVELS), np.int64)
+        self.count = np.zeros((0, LEVELS), np.int64)
+        self.radius_m = np.zeros(0)
+
+    def add(self, levels: tuple[Mesh, ...], *, foliage: bool = False) -> int:
+        """Add a mesh given from far to near (one level serves all distances); returns its number."""
+        levels = levels if len(levels) == LEVELS else (levels[0],) * LEVELS
+        first, count, seen = [], [], {}
+        for mesh in levels:
+            if id(mesh) not in seen:
+                seen[id(mesh)] = self._length
+                self._chunks.append(mesh.vertices)
+                self._length += len(mesh.vertices)
+            first.append(seen[id(mesh)])
+            count.append(len(mesh.vertices))
+        radius = float(np.linalg.norm(levels[-1].vertices["position_m"], axis=1).max(initial=0.0))
+        self.meshes.append(LibraryMesh(tuple(first), tuple(count), radius, foliage))
+        self.first = np.array([mesh.first for mesh in self.meshes])
+        self.count = np.array([mesh.count for mesh in self.meshes])
+        self.radius_m = np.array([mesh.radius_m for mesh in self.meshes])
+        self._changed = True
+        return len(self.meshes) - 1
+
+    def take_vertices(self) -> np.ndarray | None:
+        """All vertices if they changed since the last call, else None."""
+        if not self._changed:
+            return None
+        self._changed = False
+        self._chunks = [np.concatenate(self._chunks)] if self._chunks else [np.zeros(0, VERTEX_DTYPE)]
+        return self._chunks[0]

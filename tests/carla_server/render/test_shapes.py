@@ -1,0 +1,95 @@
+"""Meshes: closed, inside their boxes, lighter with distance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from carla_server.render.scenery import CellMesh
+from carla_server.render.shapes.buildings import building_mesh
+from carla_server.render.shapes.families import shape_builder
+from carla_server.render.shapes.parts import Part
+from carla_server.render.shapes.signals import sign_mesh
+from carla_server.render.shapes.solids import crease_normals, unit_sphere
+from carla_server.roads.mesh import Material
+from carla_server.roads.town import Placement, PropKind
+from carla_server.semantics import SemanticTag
+
+CAR_EXTENT_M = (2.4, 0.93, 0.74)
+
+
+@pytest.mark.parametrize(
+    "blueprint",
+    ["vehicle.tesla.model3", "vehicle.mercedes.sprinter", "vehicle.bh.crossbike", "walker.pedestrian.0001"],
+)
+def test_far_levels_have_fewer_triangles(blueprint):
+    counts = [shape_builder(blueprint)(CAR_EXTENT_M, detail).triangle_count for detail in range(3)]
+    assert counts[0] < counts[1] < counts[2]
+    assert counts[0] < 400
+
+
+def test_a_car_has_wheels_that_turn_and_lamps_on_both_ends():
+    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 2).vertices
+    parts = vertices["ids"][:, 3]
+    x = vertices["position_m"][:, 0]
+    assert (x[parts == Part.FRONT_WHEEL] > 0).all()
+    assert (x[parts == Part.REAR_WHEEL] < 0).all()
+    assert (x[parts == Part.HEADLAMP] > 2).all()
+    assert (x[parts == Part.TAIL_LAMP] < -2).all()
+    assert (vertices["position_m"][parts == Part.RIGHT_BLINKER][:, 1] > 0).all()
+
+
+def test_a_car_body_is_wound_outward():
+    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 2).vertices
+    paint = (vertices["color"][:, 3] == Material.CAR_PAINT) & (vertices["ids"][:, 3] == 0)
+    corners = vertices["position_m"][paint].reshape(-1, 3, 3).astype(float)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    outward = ((corners.mean(1) - (0, 0, 0.6)) * normals).sum(1)
+    area = np.linalg.norm(normals, axis=1)
+    assert area[outward > 0].sum() > 0.97 * area.sum()
+
+
+def test_a_building_stands_where_it_was_placed():
+    placement = Placement(PropKind.BUILDING, (100.0, 50.0, 2.0), 90.0, (20.0, 10.0, 12.8), 3, 17)
+    mesh = building_mesh(placement, 0x8000 + 17)
+    low, high = mesh.vertices["position_m"].min(0), mesh.vertices["position_m"].max(0)
+    assert np.allclose((low + high)[:2] / 2, (100, 50), atol=1.0)
+    assert 10 <= high[0] - low[0] <= 13.5
+    assert 20 <= high[1] - low[1] <= 23.5
+    assert high[2] == pytest.approx(2.0 + 12.8, abs=3.0)
+    assert (mesh.vertices["ids"][:, 0] == SemanticTag.BUILDINGS).all()
+    assert (mesh.vertices["ids"][:, 2] == 0x80).all()
+
+
+def test_buildings_differ_by_seed_and_repeat_with_it():
+    def facade(seed: int) -> bytes:
+        placement = Placement(PropKind.BUILDING, (0, 0, 0), 0.0, (20, 12, 12.8), seed, 1)
+        return building_mesh(placement, 1).vertices.tobytes()
+
+    assert facade(1) == facade(1)
+    assert len({facade(seed) for seed in range(6)}) == 6
+
+
+def test_speed_signs_differ_by_their_number():
+    faces = {sign_mesh(f"traffic.speed_limit.{kmh}").vertices.tobytes() for kmh in (30, 50, 60)}
+    assert len(faces) == 3
+    assert sign_mesh("traffic.stop").triangle_count > sign_mesh("traffic.yield").triangle_count
+
+
+def test_crease_normals_are_smooth_on_a_sphere_and_sharp_on_a_cube_edge():
+    sphere = unit_sphere(2).reshape(-1, 3)
+    assert (crease_normals(sphere) * sphere).sum(1).min() > 0.98
+    floor = [(0, 0, 0), (1, 0, 0), (1, 1, 0)]
+    wall = [(0, 0, 0), (1, 0, 0), (1, 0, 1)]
+    normals = crease_normals(np.array(floor + wall, float))
+    assert np.allclose(normals[:3], (0, 0, 1))
+    assert np.allclose(normals[3:], (0, -1, 0))
+
+
+def test_cells_hold_every_triangle_once_with_the_broad_ones_first():
+    placement = Placement(PropKind.BUILDING, (35.0, 0.0, 0.0), 0.0, (60.0, 12.0, 12.8), 3, 17)
+    vertices = building_mesh(placement, 1).vertices
+    cells = CellMesh.of(vertices)
+    assert cells.count.sum() == len(vertices)
+    assert (cells.broad_count <= cells.count).all()
+    assert sorted(map(bytes, cells.vertices)) == sorted(map(bytes, vertices))
