@@ -50,7 +50,7 @@ class SensorSuite:
         self._cameras.dismiss(sensor)
 
     def measure(
-        self, world: World, contacts: list[Contact], delta_s: float, subscribed: Container[int]
+        self, world: World, contacts: list[Contact], subscribed: Container[int]
     ) -> list[tuple[int, list[Buffer]]]:
         """Measure with every sensor that is due and listened to.
 

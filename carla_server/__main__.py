@@ -1,0 +1,180 @@
+"""`python -m carla_server`: bind, load the map, serve until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from carla_server.api.procedures import PROCEDURES
+from carla_server.api.simulator import Simulator
+from carla_server.api.table import Dispatcher, unknown_procedure
+from carla_server.net import PortInUse, Server
+from carla_server.roads.town import Town
+from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
+from carla_server.wire.rpc import Request, ok
+from carla_server.wire.structs import EpisodeSettings
+
+EXIT_USAGE = 2
+EXIT_MAP = 3
+
+
+class LoadingAnswers:
+    """Answers while the map is being loaded: the version, and for everything else how to go on."""
+
+    def __init__(self, layout: Layout, map_name: str) -> None:
+        self._layout = layout
+        self._map_name = map_name
+
+    def __call__(self, request: Request) -> tuple[Any, str | None]:
+        """Result and error for `pack_reply`."""
+        if request.name == "version":
+            return ok(self._layout.version), None
+        procedure = PROCEDURES.get(request.name)
+        if procedure is None:
+            return None, unknown_procedure(request)
+        return procedure.failure(f"still loading map {self._map_name}; try again in a few seconds"), None
+
+
+def open_renderer(town: Town) -> Any:
+    """Open the renderer on this machine's GL.
+
+    Raises:
+        GLUnavailable: no GL (the message names the packages to install).
+    """
+    from carla_server.render.renderer import Renderer  # only a server that renders pays for GL
+
+    return Renderer(town)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    layout = LAYOUTS[options.protocol]
+    streaming_port = options.streaming_port
+    if streaming_port is None:
+        streaming_port = options.port + 1 if options.port else 0
+    try:
+        server = Server(options.host, options.port, streaming_port, while_loading=LoadingAnswers(layout, options.map))
+    except PortInUse as error:
+        print(f"carla_server: {error}. Choose another --port, or 0 for any free one.", file=sys.stderr)
+        return EXIT_USAGE
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    loader = _Loader(server, options, layout)
+    loader.thread.start()
+    if options.exit_with_parent:
+        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+    server.on_wake = loader.take_over
+    server.run()
+    return loader.exit_code
+
+
+class _Loader:
+    """Loads the first map beside the loop, which meanwhile answers that it is still loading."""
+
+    def __init__(self, server: Server, options: argparse.Namespace, layout: Layout) -> None:
+        self.thread = threading.Thread(target=self._load, daemon=True)
+        self.exit_code = 0
+        self._server = server
+        self._options = options
+        self._layout = layout
+        self._simulator: Simulator | None = None
+        self._started = False
+
+    def take_over(self) -> None:
+        """In the loop's thread: start serving once the map is there, or stop if it cannot be loaded."""
+        if self._started or (self.thread.is_alive() and self._simulator is None and not self.exit_code):
+            return
+        if self._simulator is None:
+            self._server.stop()
+            return
+        self._started = True
+        self._server.start(self._simulator, Dispatcher(PROCEDURES, self._simulator, self._server.tick))
+        ready = {
+            "ready": True,
+            "rpc_port": self._server.rpc_port,
+            "streaming_port": self._server.streaming_port,
+            "map": self._simulator.world.town.name,
+            "renderer": "off" if self._options.no_rendering else "opened with the first camera",
+        }
+        print(json.dumps(ready), flush=True)
+
+    def _load(self) -> None:
+        from carla_server.world.town_source import ShippedTowns  # loading carla.Map takes a while
+        from carla_server.world.world import World
+
+        options = self._options
+        towns = ShippedTowns(options.map_dir)
+        try:
+            town = towns.load(options.map)
+            world = World(
+                town,
+                seed=options.seed,
+                layout=self._layout,
+                open_renderer=None if options.no_rendering else open_renderer,
+            )
+            delta_s = options.fixed_delta_s
+            world.settings = replace(
+                EpisodeSettings(),
+                synchronous_mode=options.synchronous,
+                fixed_delta_s=delta_s,
+                no_rendering_mode=options.no_rendering,
+            )
+            self._simulator = Simulator(world, towns, self._server.streaming_port)
+        except (ValueError, OSError) as error:
+            print(f"carla_server: {error}", file=sys.stderr)
+            self.exit_code = EXIT_MAP
+        finally:
+            if self._simulator is None and not self.exit_code:
+                self.exit_code = 1
+            self._server.wake()
+
+
+def _stop_at_end_of_input(server: Server) -> None:
+    while os.read(sys.stdin.fileno(), 4096):  # not the buffered reader: its lock must be free at exit
+        pass
+    server.stop()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m carla_server", description="A simulator for the unmodified CARLA 0.9.16 client."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=_port, default=2000, help="port for remote calls; 0 picks a free one")
+    parser.add_argument("--streaming-port", type=_port, help="port for streams (default: the next one)")
+    parser.add_argument("--map", default="TownGrid", help="map to load first")
+    parser.add_argument("--map-dir", type=Path, help="folder with further OpenDRIVE files (*.xodr)")
+    parser.add_argument("--seed", type=int, default=0, help="everything random derives from it")
+    parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
+    parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")
+    parser.add_argument("--fixed-delta-s", type=_delta, help="length of a tick in seconds from the start")
+    parser.add_argument("--protocol", choices=sorted(LAYOUTS), default=DEFAULT_VERSION, help="version of the clients")
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65534:
+        raise argparse.ArgumentTypeError(f"{value} is not in 0 .. 65534")
+    return value
+
+
+def _delta(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 10.0:
+        raise argparse.ArgumentTypeError(f"{value} is not in (0, 10] seconds")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

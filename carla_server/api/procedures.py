@@ -1,0 +1,31 @@
+"""The one table of all remote procedures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from carla_server.api import actors, batch, episode, extensions, lights, queries, unsupported, vehicles, walkers
+from carla_server.api.table import Procedure
+from carla_server.wire.rpc import Request
+
+PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
+    {
+        **unsupported.PROCEDURES,
+        **episode.PROCEDURES,
+        **actors.PROCEDURES,
+        **vehicles.PROCEDURES,
+        **walkers.PROCEDURES,
+        **lights.PROCEDURES,
+        **queries.PROCEDURES,
+        **batch.PROCEDURES,
+        **extensions.PROCEDURES,
+    }
+)
+
+
+def advances_time(request: Request) -> bool:
+    """Whether the request asks for a tick."""
+    if request.name == "tick_cue":
+        return True
+    return request.name == "apply_batch" and len(request.arguments) > 1 and request.arguments[1] is True

@@ -1,0 +1,40 @@
+"""What the handlers work on: the world and what surrounds it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from carla_server.wire.stream import pack_token
+from carla_server.world.actors import Actor
+from carla_server.world.town_source import TownSource
+from carla_server.world.world import World
+
+
+@dataclass
+class Simulator:
+    """One server's state apart from its sockets.
+
+    Attributes:
+        world: the simulated world.
+        towns: where `load_world` gets its maps.
+        streaming_port: port that tokens name.
+        traffic_managers: port -> address of the Traffic Managers that clients have registered.
+        opendrive: text left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
+        announced: stream id -> subscriptions that were asked for but have not connected yet.
+    """
+
+    world: World
+    towns: TownSource
+    streaming_port: int
+    traffic_managers: dict[int, str] = field(default_factory=dict)
+    opendrive: str | None = None
+    announced: Counter[int] = field(default_factory=Counter)
+
+    def token(self, stream_id: int) -> bytes:
+        """Token of a stream; empty for actors without one."""
+        return pack_token(stream_id, self.streaming_port) if stream_id else b""
+
+    def actor_to_wire(self, actor: Actor) -> list:
+        """carla.Actor as an array."""
+        return actor.to_wire(self.world.layout, self.token(actor.stream_id))

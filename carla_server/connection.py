@@ -1,0 +1,172 @@
+"""One peer of the server: a non-blocking socket, what waits to be sent to it, and what it has asked for."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from carla_server.wire.rpc import ProtocolError, Request, RpcReader, pack_reply
+from carla_server.wire.stream import Buffer, SubscriptionReader
+
+if TYPE_CHECKING:
+    from carla_server.net import Server
+
+_RECEIVE_BYTES = 1 << 18
+_BUFFERS_PER_SEND = 64
+
+
+class Connection:
+    """A non-blocking socket with an outbox."""
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.server = server
+        self.sock = sock
+        self.open = True
+        self._outbox: deque[memoryview] = deque()
+        self._waiting_bytes = 0
+        server.selector.register(sock, selectors.EVENT_READ, self.on_event)
+
+    def on_event(self, mask: int) -> None:
+        """React to the selector."""
+        if mask & selectors.EVENT_WRITE:
+            self._flush()
+        if mask & selectors.EVENT_READ and self.open:
+            try:
+                data = self.sock.recv(_RECEIVE_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+                return
+            try:
+                self.received(data)
+            except ProtocolError as error:
+                self.server.log(f"closed a connection: {error}")
+                self.close()
+
+    def received(self, data: bytes) -> None:
+        """Handle bytes from the peer."""
+        raise NotImplementedError
+
+    def send(self, buffers: Sequence[Buffer]) -> None:
+        """Send now what the socket takes and keep the rest; drop the peer if too much is kept."""
+        if not self.open:
+            return
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        if not self._outbox:
+            try:
+                sent = self.sock.sendmsg(views)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.close()
+                return
+            views = _after(views, sent)
+            if not views:
+                return
+            self.server.selector.modify(self.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, self.on_event)
+        self._outbox.extend(views)
+        self._waiting_bytes += sum(view.nbytes for view in views)
+        if self._waiting_bytes > self.server.limits.max_outbox_bytes:
+            self.server.log(f"dropped a reader that left {self._waiting_bytes >> 20} MiB unread")
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket; safe to repeat."""
+        if self.open:
+            self.open = False
+            self.server.selector.unregister(self.sock)
+            self.sock.close()
+            self._outbox.clear()
+            self.server.connections.discard(self)
+
+    def _flush(self) -> None:
+        try:
+            sent = self.sock.sendmsg([*self._outbox][:_BUFFERS_PER_SEND])
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        self._waiting_bytes -= sent
+        while sent and self._outbox:
+            view = self._outbox.popleft()
+            if view.nbytes > sent:
+                self._outbox.appendleft(view[sent:])
+                return
+            sent -= view.nbytes
+        if not self._outbox:
+            self.server.selector.modify(self.sock, selectors.EVENT_READ, self.on_event)
+
+
+class RpcConnection(Connection):
+    """One client's remote calls."""
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        super().__init__(server, sock)
+        self._reader = RpcReader(server.limits)
+        self._requests: deque[Request] = deque()
+        self._deadline_s: float | None = None
+
+    def received(self, data: bytes) -> None:
+        self._requests.extend(self._reader.feed(data))
+        self.work()
+
+    def work(self) -> None:
+        """Execute requests until none is left or the next one has to wait."""
+        while self._requests and self.open:
+            request = self._requests[0]
+            if self.server.must_wait(request, self._deadline_s):
+                if self._deadline_s is None:
+                    self._deadline_s = time.monotonic() + self.server.patience_s(request)
+                    self.server.parked.append(self)
+                return
+            self._deadline_s = None
+            self._requests.popleft()
+            result, error = self.server.answer(request)
+            self.send([pack_reply(request.message_id, result, error)])
+
+    @property
+    def deadline_s(self) -> float:
+        """When the parked request is executed at the latest, on the monotonic clock."""
+        return self._deadline_s or 0.0
+
+
+class StreamConnection(Connection):
+    """One subscription."""
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        super().__init__(server, sock)
+        self._reader = SubscriptionReader()
+        self.stream_id = 0
+
+    def received(self, data: bytes) -> None:
+        stream_id = self._reader.feed(data)
+        if stream_id is not None:
+            self.stream_id = stream_id
+            self.server.subscribed(self)
+
+    def close(self) -> None:
+        if self.open and self.stream_id:
+            self.server.unsubscribed(self)
+        super().close()
+
+
+def _after(views: list[memoryview], sent: int) -> list[memoryview]:
+    """What remains of buffers of which the first `sent` bytes are gone."""
+    rest = []
+    for view in views:
+        if sent >= view.nbytes:
+            sent -= view.nbytes
+        else:
+            rest.append(view[sent:])
+            sent = 0
+    return rest

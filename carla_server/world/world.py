@@ -1,0 +1,344 @@
+"""The world: actors, their motion and what a tick does. Pure state, no sockets.
+
+A tick, in this order:
+
+    1. frame and time go on           2. traffic lights take their turns
+    3. vehicles and walkers move      4. boxes that touch push each other
+    5. attached actors follow         6. the snapshot's rows are refreshed
+    7. sensors that are due measure
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from carla_server.dynamics import CollisionWorld, Contact, VehicleFleet, VehicleSpec, WalkerFleet
+from carla_server.dynamics.obstacle_tags import tags_of
+from carla_server.roads.town import Town
+from carla_server.sensors.camera import PictureSource
+from carla_server.sensors.suite import SensorSuite
+from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
+from carla_server.wire.stream import Buffer, pack_snapshot
+from carla_server.wire.structs import ActorDescription, EpisodeSettings, InvalidArgument, Pose
+from carla_server.world import spawning
+from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
+from carla_server.world.overlap import BoxArray, overlapping
+from carla_server.world.poses import compose, wrap_deg
+from carla_server.world.regulation import NO_LIGHT, LightTriggers
+from carla_server.world.seeds import derive_seed
+from carla_server.world.snapshot import SnapshotTable
+from carla_server.world.street_lights import StreetLights
+from carla_server.world.traffic_lights import LightState, TrafficLights
+from carla_server.world.weather import DEFAULT_WEATHER, WeatherValues
+
+WORLD_STREAM_ID = 1
+REAL_TIME_DELTA_S = 0.05
+"""Length of a tick where the client has set no fixed delta."""
+
+_REACH_M = 500.0  # beyond the map's edge
+
+
+@dataclass(frozen=True)
+class TickOutput:
+    """What a tick has to tell: the snapshot's frame and (stream id, buffers of one frame) of each measurement."""
+
+    snapshot: bytes
+    measurements: list[tuple[int, list[Buffer]]]
+
+
+class World:
+    """One simulated town and everything in it.
+
+    Attributes:
+        frame: number of the last tick; goes on over episodes.
+        elapsed_s: seconds since the episode began.
+        episode_id: changes with every loaded map.
+        actors: all actors by id.
+        vehicles, walkers: motion of these actors as arrays.
+        obstacle_tags: SemanticTag of each of the town's obstacles.
+    """
+
+    def __init__(
+        self,
+        town: Town,
+        *,
+        seed: int,
+        layout: Layout = LAYOUTS[DEFAULT_VERSION],
+        open_renderer: Callable[[Town], PictureSource] | None = None,
+    ) -> None:
+        """Begin the first episode.
+
+        Args:
+            town: the map.
+            seed: everything that is not a client's choice derives from it.
+            layout: dialect of the clients.
+            open_renderer: makes a `Renderer` for cameras; None for a server without rendering.
+        """
+        self.seed = seed
+        self.layout = layout
+        self.frame = 0
+        self.settings = EpisodeSettings()
+        self.sensors = SensorSuite(open_renderer)
+        self.last_snapshot: bytes | None = None
+        self._episodes = 0
+        self._enter(town)
+        self._next_stream_id = WORLD_STREAM_ID + 1
+        self.begin_episode(town)
+
+    def begin_episode(self, town: Town, *, reset_settings: bool = True) -> None:
+        """Start afresh on a map: no actors but the town's own, time zero, default weather; the frame goes on."""
+        if town is not self.town:
+            self._enter(town)
+        self._episodes += 1
+        self.episode_id = derive_seed(self.seed, "episode", self._episodes)
+        self.elapsed_s = 0.0
+        self.ticks = 0
+        self.weather: WeatherValues = DEFAULT_WEATHER
+        self.actors: dict[int, Actor] = {}
+        self.vehicles = VehicleFleet()
+        self.walkers = WalkerFleet()
+        self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
+        self.lights = TrafficLights(town.traffic_lights)
+        self.street_lights = StreetLights(town.placements)
+        self._table = SnapshotTable()
+        self._props: set[int] = set()
+        self._map_changed = True
+        if reset_settings:
+            self.settings = EpisodeSettings(no_rendering_mode=self.settings.no_rendering_mode)
+        for actor in spawning.make_furniture(town):
+            self._register(actor)
+        self.spectator = actor
+        self._next_actor_id = actor.actor_id + 1
+        self.sensors.begin_episode(self)
+
+    # actors
+
+    def spawn(
+        self,
+        description: ActorDescription,
+        pose: Pose,
+        parent_id: int = 0,
+        *,
+        spring_arm: bool = False,
+    ) -> Actor:
+        """Put a new actor into the world.
+
+        Args:
+            description: blueprint and attributes.
+            pose: in the world, or in the parent's frame if there is a parent.
+            parent_id: actor to hang it on, 0 for none.
+            spring_arm: attach by CARLA's spring arm instead of rigidly.
+
+        Raises:
+            InvalidArgument: unknown blueprint or parent, or the place is taken.
+        """
+        attachment = None
+        world_pose = pose
+        if parent_id:
+            attachment = Attachment(parent_id, pose, spring_arm)
+            world_pose = self._attached_pose(attachment)
+        actor = spawning.make_actor(self._next_actor_id, description, world_pose, attachment, self._next_stream_id)
+        if actor.collides and attachment is None and self._blocked(actor):
+            raise InvalidArgument(
+                "Spawn failed because of collision at spawn position "
+                f"({pose[0]:.2f}, {pose[1]:.2f}, {pose[2]:.2f}) of {actor.type_id}"
+            )
+        if isinstance(actor, Sensor):
+            self.sensors.admit(self, actor)
+            self._next_stream_id += 1
+        elif isinstance(actor, Vehicle):
+            self.vehicles.add(actor.actor_id, _vehicle_spec(actor), np.array(world_pose))
+        elif isinstance(actor, Walker):
+            self.walkers.add(actor.actor_id, extent_m=actor.box.extent_m, pose6=np.array(world_pose))
+        elif actor.collides and attachment is None:
+            self._place_prop(actor)
+        self._next_actor_id += 1
+        self._register(actor)
+        return actor
+
+    def destroy(self, actor_id: int) -> None:
+        """Remove an actor; its children stay, as in CARLA.
+
+        Raises:
+            InvalidArgument: there is no such actor, or it belongs to the town.
+        """
+        actor = self.actor(actor_id)
+        if actor is self.spectator or isinstance(actor, spawning.TrafficSign):
+            raise InvalidArgument(f"actor {actor_id} ({actor.type_id}) belongs to the map and cannot be destroyed")
+        del self.actors[actor_id]
+        self._table.remove(actor_id)
+        if isinstance(actor, Vehicle):
+            self.vehicles.remove(actor_id)
+        elif isinstance(actor, Walker):
+            self.walkers.remove(actor_id)
+        elif isinstance(actor, Sensor):
+            self.sensors.dismiss(actor)
+        elif actor_id in self._props:
+            self._props.discard(actor_id)
+            self.collisions.remove_prop(actor_id)
+        self._sort_actors()
+
+    def actor(self, actor_id: int) -> Actor:
+        """An actor by id.
+
+        Raises:
+            InvalidArgument: there is none.
+        """
+        try:
+            return self.actors[actor_id]
+        except KeyError:
+            raise InvalidArgument(
+                f"no actor with id {actor_id}: it was destroyed, or belongs to an earlier episode"
+            ) from None
+
+    def pose_of(self, actor: Actor) -> Pose:
+        """Pose of an actor now, also between ticks."""
+        if isinstance(actor, Vehicle | Walker):
+            fleet = self.vehicles if isinstance(actor, Vehicle) else self.walkers
+            row = fleet.index_of(actor.actor_id)
+            return (*fleet.position_m[row].tolist(), *np.degrees(fleet.rotation_rad[row]).tolist())
+        if actor.attachment is not None and actor.attachment.parent_id in self.actors:
+            return self._attached_pose(actor.attachment)
+        return actor.pose
+
+    def set_pose(self, actor: Actor, pose: Pose) -> None:
+        """Teleport an actor; for an attached one the pose is relative to its parent, as in CARLA."""
+        if isinstance(actor, Vehicle):
+            self.vehicles.set_pose(actor.actor_id, np.array(pose))
+        elif isinstance(actor, Walker):
+            self.walkers.set_pose(actor.actor_id, np.array(pose))
+        elif actor.attachment is not None:
+            actor.attachment = replace(actor.attachment, pose=pose)
+        else:
+            actor.pose = (*pose[:4], wrap_deg(pose[4]), pose[5])
+            self._table.update(actor)
+            if actor.collides or actor.actor_id in self._props:
+                self._place_prop(actor)
+
+    def set_collides(self, actor: Actor, enabled: bool) -> None:
+        """Switch whether an actor pushes others and blocks places to spawn at."""
+        actor.collides = enabled
+        self.collisions.set_enabled(actor.actor_id, enabled)
+
+    # time
+
+    @property
+    def tick_delta_s(self) -> float:
+        """Length of the next tick."""
+        return self.settings.fixed_delta_s or REAL_TIME_DELTA_S
+
+    def tick(self, delta_s: float, subscribed: Container[int]) -> TickOutput:
+        """Let time pass.
+
+        Args:
+            delta_s: by how much, in seconds, above 0.
+            subscribed: ids of the streams that somebody listens to; only these are measured.
+        """
+        self.frame += 1
+        self.ticks += 1
+        self.elapsed_s += delta_s
+        self.lights.step(delta_s)
+        self.vehicles.step(delta_s, self.town.ground)
+        self.walkers.step(delta_s, self.town.ground)
+        contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
+        self._write_vehicles()
+        self._table.write_walkers(self._walker_rows, self.walkers)
+        self._table.write_lights(self.lights)
+        self._follow_parents()
+        self.last_snapshot = pack_snapshot(
+            type_id=self.layout.sensor_type_ids["world"],
+            frame=self.frame,
+            elapsed_s=self.elapsed_s,
+            episode_id=self.episode_id,
+            platform_time_s=time.monotonic(),
+            delta_s=delta_s,
+            map_changed=self._map_changed,
+            actor_states=self._table.states,
+        )
+        self._map_changed = False
+        return TickOutput(self.last_snapshot, self.sensors.measure(self, contacts, subscribed))
+
+    # inside
+
+    def _enter(self, town: Town) -> None:
+        """Prepare what depends on the map alone; kept over reloads."""
+        self.town = town
+        self.obstacle_tags = tags_of(town)
+        self._triggers = LightTriggers(town.traffic_lights)
+        self._obstacles = BoxArray.of(town.obstacles)
+
+    def _register(self, actor: Actor) -> None:
+        self.actors[actor.actor_id] = actor
+        self._table.add(actor)
+        self._sort_actors()
+
+    def _sort_actors(self) -> None:
+        """Refresh what follows from who exists; rows of vehicles and walkers are in the fleets' order."""
+        everyone = self.actors.values()
+        self.vehicle_actors = [actor for actor in everyone if isinstance(actor, Vehicle)]
+        self.walker_actors = [actor for actor in everyone if isinstance(actor, Walker)]
+        self._attached = [actor for actor in everyone if actor.attachment is not None]
+        self._vehicle_rows = self._table.rows_of(self.vehicle_actors)
+        self._walker_rows = self._table.rows_of(self.walker_actors)
+        self._light_ids = np.array(
+            [actor.actor_id for actor in everyone if isinstance(actor, TrafficLight)] + [0], np.uint32
+        )
+
+    def _place_prop(self, actor: Actor) -> None:
+        """Let vehicles collide with a prop; one far outside the map is out of their reach and left out."""
+        x_min, y_min, x_max, y_max = self.town.bounds_m
+        x, y = actor.pose[:2]
+        if not (x_min < x + _REACH_M and x - _REACH_M < x_max and y_min < y + _REACH_M and y - _REACH_M < y_max):
+            if actor.actor_id in self._props:
+                self._props.discard(actor.actor_id)
+                self.collisions.remove_prop(actor.actor_id)
+            return
+        box = spawning.world_box(actor, actor.pose)
+        self.collisions.add_prop(actor.actor_id, box.center_m, box.extent_m, math.radians(box.yaw_deg))
+        self._props.add(actor.actor_id)
+
+    def _blocked(self, actor: Actor) -> bool:
+        box = spawning.world_box(actor, actor.pose)
+        solid = [other for other in self.actors.values() if other.collides]
+        boxes = [spawning.world_box(other, self.pose_of(other)) for other in solid]
+        return bool(overlapping(box, BoxArray.of(boxes)).any() or overlapping(box, self._obstacles).any())
+
+    def _attached_pose(self, attachment: Attachment) -> Pose:
+        parent = self.pose_of(self.actor(attachment.parent_id))
+        if attachment.spring_arm:
+            parent = (*parent[:3], 0.0, parent[4], 0.0)
+        return compose(parent, attachment.pose)
+
+    def _follow_parents(self) -> None:
+        for actor in self._attached:
+            attachment = actor.attachment
+            parent = self.actors.get(attachment.parent_id) if attachment else None
+            if parent is None or attachment is None:
+                continue
+            actor.pose = self._attached_pose(attachment)
+            self._table.write_attached(actor, parent)
+
+    def _write_vehicles(self) -> None:
+        fleet = self.vehicles
+        if not len(fleet):
+            return
+        front_m = fleet.box_center_m[:, 0] + fleet.extent_m[:, 0]
+        site = self._triggers.site_of(fleet.position_m, fleet.rotation_rad[:, 1], front_m)
+        light_state = np.full(len(site), LightState.GREEN, np.uint8)
+        at_light = site != NO_LIGHT
+        light_state[at_light] = self.lights.state[site[at_light]]
+        limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
+        self._table.write_vehicles(self._vehicle_rows, fleet, limit_kmh, self._light_ids[site], light_state)
+
+
+def _vehicle_spec(actor: Vehicle) -> VehicleSpec:
+    blueprint = spawning.blueprint_of(actor.type_id).vehicle
+    if blueprint is None:
+        raise InvalidArgument(f"{actor.type_id} is not a vehicle")
+    electric = blueprint.special_type == "electric"
+    return VehicleSpec.from_extent(blueprint.extent_m, blueprint.mass_kg, blueprint.base_type, electric=electric)

@@ -1,0 +1,73 @@
+"""Lights take turns, obey and freeze; vehicles know which light is theirs."""
+
+import numpy as np
+import pytest
+
+from carla_server.world.regulation import NO_LIGHT, LightTriggers
+from carla_server.world.traffic_lights import LightState, TrafficLights
+
+
+@pytest.fixture
+def lights(tiny_town):
+    return TrafficLights(tiny_town.traffic_lights)
+
+
+def run(lights, seconds):
+    for _ in range(round(seconds / 0.05)):
+        lights.step(0.05)
+
+
+def test_one_controller_is_green_at_a_time_and_they_take_turns(lights):
+    shown = []
+    for _ in range(30):
+        shown.append(tuple(LightState(state).name for state in lights.state))
+        run(lights, 1.0)
+    assert shown[:10] == [("GREEN", "RED")] * 10
+    assert shown[10:13] == [("YELLOW", "RED")] * 3
+    assert shown[13:15] == [("RED", "RED")] * 2
+    assert shown[15:25] == [("RED", "GREEN")] * 10
+    assert shown[25:28] == [("RED", "YELLOW")] * 3
+
+
+def test_a_frozen_junction_stands_still_and_goes_on_where_it_was(lights):
+    run(lights, 9.0)
+    lights.freeze(True, 0)
+    run(lights, 30.0)
+    assert lights.state[0] == LightState.GREEN
+    assert lights.elapsed_s[0] == pytest.approx(9.0)
+    lights.freeze(False)
+    run(lights, 1.1)
+    assert lights.state[0] == LightState.YELLOW
+
+
+def test_a_set_state_holds_until_the_next_change(lights):
+    lights.set_state(0, LightState.RED)
+    run(lights, 5.0)
+    assert lights.state[0] == LightState.RED
+    run(lights, 5.1)
+    assert lights.state[0] == LightState.YELLOW
+
+
+def test_a_changed_green_time_is_kept_by_the_whole_controller(lights):
+    lights.set_time(0, LightState.GREEN, 1.0)
+    run(lights, 1.05)
+    assert lights.state[0] == LightState.YELLOW
+    assert lights.times_s[0].tolist() == [1.0, 3.0, 2.0]
+
+
+def test_reset_starts_with_the_first_controller(lights):
+    run(lights, 17.0)
+    lights.reset()
+    assert lights.state.tolist() == [LightState.GREEN, LightState.RED]
+    assert not lights.elapsed_s.any()
+
+
+def test_a_vehicle_is_at_the_light_whose_box_holds_it_and_only_along_the_lane(tiny_town):
+    triggers = LightTriggers(tiny_town.traffic_lights)
+    position = np.array([[40.0, 0.0, 0.0], [34.5, 0.0, 0.0], [50.0, 0.0, 0.0], [60.0, 0.0, 0.0], [40.0, 0.0, 9.0]])
+    front = np.full(5, 2.4)
+    along = triggers.site_of(position, np.zeros(5), front)
+    assert along.tolist() == [0, 0, NO_LIGHT, 1, NO_LIGHT]
+    across = triggers.site_of(position, np.full(5, np.pi / 2), front)
+    assert (across == NO_LIGHT).all()
+    assert len(triggers.site_of(np.zeros((0, 3)), np.zeros(0), np.zeros(0))) == 0
