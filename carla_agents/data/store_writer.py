@@ -1,0 +1,389 @@
+"""`StoreWriter`: a `Store` that grows, safe against being killed at any moment.
+
+Theory of operation. Pictures are immutable files, written under a temporary name and renamed; a frame exists once
+its line is in the append-only index, which is written last. So a killed process leaves either a whole frame or none,
+files without an index line are overwritten by the next run, and a torn last line is cut when the store is opened for
+writing. One writer at a time (a lock on the folder), any number of readers.
+Process crash: at most the frame in flight is lost. Power loss: at most the route in flight and the last few hundred
+variants, or nothing acknowledged with `durable`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from carla_agents.data import images
+from carla_agents.data.disk import Disk, remove_tree, sync_path, write_file
+from carla_agents.data.errors import StoreError, disk_error
+from carla_agents.data.index import IndexWriter, pack_record, read_index
+from carla_agents.data.records import StoredFile, StoredVariant, check_id, frame_key, frame_record
+from carla_agents.data.repair import SYNC_EVERY_FILES, whole_prefix
+from carla_agents.data.store import FORMAT, VERSION, Store
+from carla_agents.simulator.frame import Frame
+
+_log = logging.getLogger(__name__)
+_UNFINISHED = ".unfinished"
+"""Folder of the one file being written; gone when the store is closed."""
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """How a new store keeps its frames."""
+
+    rgb_codec: images.RgbCodec = "png"
+    """`png` (lossless) or `jpeg` (quality 95, smaller; then the decoded pixels are the frame)."""
+    durable: bool = False
+    """Wait for the medium after every frame, so that power loss loses nothing acknowledged (a few ms per frame)."""
+
+    def __post_init__(self) -> None:
+        if self.rgb_codec not in ("png", "jpeg"):
+            raise ValueError(f"rgb_codec is {self.rgb_codec!r}, expected 'png' or 'jpeg'")
+
+
+class StoreWriter(Store):
+    """The only writer of a store; a context manager that releases its lock.
+
+    Example:
+        `with StoreWriter.open(root) as store: store.begin_route("r0"); store.append("r0", frame); ...`
+    """
+
+    def __init__(self, root: Path, disk: Disk, lock: int, *, durable: bool) -> None:
+        """Use `StoreWriter.open`."""
+        super().__init__(root)
+        self.repaired_bytes = 0
+        self._disk = disk
+        self._lock: int | None = lock
+        self._durable = durable
+        self._index: IndexWriter | None = None
+        self._unsynced: list[Path] = []
+
+    @classmethod
+    def open(cls, root: str | os.PathLike[str], config: StoreConfig | None = None, disk: Disk | None = None) -> Self:
+        """Open a store for writing, created if the folder is absent or empty, its tail repaired if needed.
+
+        Args:
+            root: the store's folder.
+            config: how to keep frames; must agree with an existing store; None takes what exists, or the default.
+            disk: where writing calls go.
+
+        Raises:
+            StoreError: in use by another writer, not a store, of another codec, damaged, or not writable.
+        """
+        disk = disk or Disk()
+        folder = Path(root)
+        try:
+            disk.make_directory(folder)
+            folder = folder.resolve()
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise disk_error(f"open the store {folder} for writing", error) from error
+        store = cls(folder, disk, lock, durable=bool(config and config.durable))
+        try:
+            store._start(config)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Release the lock; harmless when repeated. Nothing is buffered, so nothing is written."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+            with contextlib.suppress(OSError):
+                remove_tree(self._disk, self.root / _UNFINISHED)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin_route(self, route_id: str, *, split: str = "train", metadata: dict[str, Any] | None = None) -> None:
+        """Declare a route before its frames.
+
+        Args:
+            route_id: new name, 1 to 80 of `A-Z a-z 0-9 . _ -`.
+            split: e.g. `train`, `val`, `eval`.
+            metadata: JSON-able facts known before the drive: map, seed, condition, waypoints.
+
+        Raises:
+            ValueError: bad name, or the route exists.
+            StoreError: the disk refused it.
+        """
+        if check_id(route_id, "route_id") in self._splits:
+            raise ValueError(f"route {route_id} exists already: discard_route() it first, or use another name")
+        record = {"kind": "route", "route": route_id, "split": check_id(split, "split"), "metadata": metadata or {}}
+        pack_record(record)
+        try:
+            remove_tree(self._disk, self._folder(route_id))
+            for part in ("frames", "variants"):
+                self._disk.make_directory(self._folder(route_id) / part)
+        except OSError as error:
+            raise disk_error(f"begin route {route_id}", error) from error
+        self._commit(record, {}, f"begin route {route_id}")
+
+    def append(self, route_id: str, frame: Frame) -> str:
+        """Keep the next frame of a route; once this returns, killing the process does not lose it.
+
+        Returns:
+            its key, `<route_id>/<000000>`, counted from 0.
+
+        Raises:
+            ValueError: the route was not begun or is finished, or the frame breaks its contract.
+            StoreError: the disk refused it; the store is as it was before.
+        """
+        self._check_open_route(route_id)
+        check_id(frame.condition, "condition")
+        _check_planes(frame)
+        key = frame_key(route_id, len(self._frames[route_id]))
+        rgb_suffix = "jpg" if self.rgb_codec == "jpeg" else "png"
+        planes = {"rgb": (images.encode_rgb(frame.rgb, self.rgb_codec), rgb_suffix)}
+        if frame.seg is not None:
+            planes["seg"] = (images.encode_ids(frame.seg), "png")
+        if frame.depth_m is not None:
+            planes["depth"] = (images.encode_depth(frame.depth_m), "png")
+        if frame.instance is not None:
+            planes["instance"] = (images.encode_ids(frame.instance), "png")
+        stem = f"routes/{route_id}/frames/{key[-6:]}"
+        files = {
+            plane: StoredFile(f"{stem}.{plane}.{suffix}", len(data), zlib.crc32(data))
+            for plane, (data, suffix) in planes.items()
+        }
+        contents = {files[plane].name: data for plane, (data, _) in planes.items()}
+        self._commit(frame_record(key, frame, files), contents, f"write frame {key}")
+        return key
+
+    def finish_route(self, route_id: str, outcome: dict[str, Any] | None = None) -> None:
+        """Mark a route as complete and force it to the medium.
+
+        Args:
+            route_id: a begun route.
+            outcome: JSON-able facts known after the drive.
+
+        Raises:
+            ValueError: not begun, or finished before.
+            StoreError: the disk refused it.
+        """
+        self._check_open_route(route_id)
+        try:
+            for path in (*self._unsynced, self._folder(route_id) / "frames"):
+                sync_path(self._disk, path)
+        except OSError as error:
+            raise disk_error(f"finish route {route_id}", error) from error
+        self._unsynced.clear()
+        self._commit(
+            {"kind": "route_end", "route": route_id, "outcome": outcome or {}}, {}, f"finish route {route_id}"
+        )
+        self.sync()
+
+    def sync(self) -> None:
+        """Force everything acknowledged to the medium."""
+        try:
+            for path in self._unsynced:
+                sync_path(self._disk, path)
+            self._writer().sync()
+        except OSError as error:
+            raise disk_error("force the store to the medium", error) from error
+        self._unsynced.clear()
+
+    def discard_route(self, route_id: str) -> None:
+        """Forget a route, its frames and their variants, as if it had never been begun.
+
+        Raises:
+            StoreError: the disk refused it; reopen the store to see whether the route is gone, it is never half gone.
+        """
+        path = self.root / "index.log"
+        self._writer().close()
+        self._index = None
+        kept = [r for r in read_index(path)[0] if str(r.get("route", r.get("key"))).partition("/")[0] != route_id]
+        data = b"".join(pack_record(r) for r in kept)
+        try:
+            write_file(self._disk, path, data, temporary=self.root / _UNFINISHED / "part", durable=True)
+            self._index = IndexWriter(path, self._disk, len(data))
+            self._load(kept)
+            remove_tree(self._disk, self._folder(route_id))
+        except OSError as error:
+            raise disk_error(f"discard route {route_id}", error) from error
+        self._unsynced = [p for p in self._unsynced if self._folder(route_id) not in p.parents]
+
+    def resume(self) -> list[str]:
+        """Discard the routes that a stopped run left unfinished, so that they can be driven anew.
+
+        Returns:
+            their names.
+
+        Raises:
+            StoreError: the disk refused it.
+        """
+        unfinished = [route_id for route_id in self._splits if route_id not in self._outcomes]
+        for route_id in unfinished:
+            self.discard_route(route_id)
+        return unfinished
+
+    def add_variant(
+        self, key: str, condition: str, seed: int, rgb: np.ndarray, provenance: dict[str, Any]
+    ) -> StoredVariant:
+        """Keep a synthesized picture of a frame, always as lossless PNG.
+
+        Args:
+            key: the frame's key.
+            condition: name of the target condition.
+            seed: unsigned 64-bit seed.
+            rgb: (H, W, 3) uint8 RGB of the frame's size.
+            provenance: JSON-able; `provenance["synthesizer"]` names what made it and is part of its identity.
+
+        Raises:
+            ValueError: unknown key, wrong shape, or this (frame, condition, synthesizer, seed) exists.
+            StoreError: the disk refused it; the store is as it was before.
+        """
+        frame = self.frame(key)
+        check_id(condition, "condition")
+        synthesizer = check_id(provenance.get("synthesizer", ""), 'provenance["synthesizer"]')
+        number = _check_seed(seed)
+        if rgb.shape != (frame.size_px[1], frame.size_px[0], 3) or rgb.dtype != np.uint8:
+            raise ValueError(f"rgb is {rgb.shape} {rgb.dtype}, frame {key} needs {(*frame.size_px[::-1], 3)} uint8")
+        if self.variant(key, condition, synthesizer, number) is not None:
+            raise ValueError(f"variant {key} {condition} {synthesizer} {number} exists already")
+        data = images.encode_rgb(rgb, "png")
+        name = f"{frame.ordinal:06d}.{condition}.{synthesizer}.{number}.png"
+        file = StoredFile(f"routes/{frame.route_id}/variants/{name}", len(data), zlib.crc32(data))
+        record = {
+            "kind": "variant",
+            "key": key,
+            "condition": condition,
+            "synthesizer": synthesizer,
+            "seed": number,
+            "provenance": provenance,
+            "file": file.to_json(),
+        }
+        self._commit(record, {file.name: data}, f"write variant {name}")
+        return self._variants[key][condition, synthesizer, number]
+
+    def add_failure(self, key: str, condition: str, seed: int, synthesizer: str, reason: str) -> None:
+        """Record that a variant could not be made, so that a resumed job neither hides it nor tries for ever.
+
+        Raises:
+            ValueError: unknown key or bad name.
+            StoreError: the disk refused it.
+        """
+        record = {
+            "kind": "variant_failure",
+            "key": self.frame(key).key,
+            "condition": check_id(condition, "condition"),
+            "synthesizer": check_id(synthesizer, "synthesizer"),
+            "seed": _check_seed(seed),
+            "reason": reason[:1000],
+        }
+        self._commit(record, {}, f"record a failed variant of {key}")
+
+    def _start(self, config: StoreConfig | None) -> None:
+        try:
+            fcntl.flock(self._lock or 0, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(
+                f"another process is writing to the store {self.root}: wait for it, or choose another folder"
+            ) from error
+        try:
+            is_new = not (self.root / "store.json").exists()
+            strangers = sorted({e.name for e in os.scandir(self.root)} - {_UNFINISHED, "run.json"})
+            if is_new and strangers:
+                raise StoreError(f"{self.root} is not empty and not a store (it has {strangers[:5]}): choose another")
+            remove_tree(self._disk, self.root / _UNFINISHED)
+            self._disk.make_directory(self.root / _UNFINISHED)
+            if is_new:
+                codec = (config or StoreConfig()).rgb_codec
+                form = json.dumps({"format": FORMAT, "version": VERSION, "rgb_codec": codec}, indent=2) + "\n"
+                self._write(self.root / "store.json", form.encode())
+            self._read_format()
+            if config and config.rgb_codec != self.rgb_codec:
+                raise StoreError(
+                    f"{self.root} keeps rgb as {self.rgb_codec}, not {config.rgb_codec}: use another folder"
+                )
+            index = self.root / "index.log"
+            records, good, torn = read_index(index) if index.exists() else ([], 0, 0)
+            kept = records[: whole_prefix(self.root, records)]
+            self._load(kept)
+            lost = sum(len(pack_record(r)) for r in records[len(kept) :])
+            self._index = IndexWriter(index, self._disk, good - lost)
+            self.repaired_bytes = torn + lost
+            if self.repaired_bytes:
+                _log.warning("%s: cut %d bytes of unfinished records off its index", self.root, self.repaired_bytes)
+        except OSError as error:
+            raise disk_error(f"open the store {self.root} for writing", error) from error
+
+    def _writer(self) -> IndexWriter:
+        if self._index is None:
+            raise StoreError(f"the store {self.root} is closed for writing: open it again with StoreWriter.open()")
+        return self._index
+
+    def _folder(self, route_id: str) -> Path:
+        return self.root / "routes" / route_id
+
+    def _check_open_route(self, route_id: str) -> None:
+        if route_id not in self._splits:
+            raise ValueError(f"route {route_id!r} was not begun: call begin_route() first")
+        if route_id in self._outcomes:
+            raise ValueError(f"route {route_id!r} is finished: nothing can be added to it")
+
+    def _write(self, path: Path, data: bytes) -> None:
+        write_file(self._disk, path, data, temporary=self.root / _UNFINISHED / "part", durable=self._durable)
+
+    def _commit(self, record: dict[str, Any], contents: dict[str, bytes], action: str) -> None:
+        """Write files, then the index line that makes them exist, then take the record into the tables."""
+        index = self._writer()
+        pack_record(record)
+        try:
+            for name, data in contents.items():
+                self._write(self.root / name, data)
+                if not self._durable:
+                    self._unsynced.append(self.root / name)
+            index.append(record)
+            if self._durable:
+                index.sync()
+        except OSError as error:
+            raise disk_error(action, error) from error
+        self._apply(record)
+        if len(self._unsynced) >= SYNC_EVERY_FILES:
+            self.sync()
+
+
+def _check_seed(seed: int) -> int:
+    if not 0 <= int(seed) < 2**64:
+        raise ValueError(f"seed is {seed}, expected an unsigned 64-bit number")
+    return int(seed)
+
+
+def _check_planes(frame: Frame) -> None:
+    """Refuse a frame whose pictures break the contract of `Frame`."""
+    if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
+        raise ValueError(f"rgb is {frame.rgb.shape} {frame.rgb.dtype}, expected (H, W, 3) uint8")
+    if not 1 <= min(frame.rgb.shape[:2]) <= max(frame.rgb.shape[:2]) <= images.MAX_SIDE_PX:
+        raise ValueError(f"rgb is {frame.rgb.shape}, a side must be 1 to {images.MAX_SIDE_PX} pixels")
+    for name, plane, dtype in (
+        ("seg", frame.seg, np.uint8),
+        ("depth_m", frame.depth_m, np.float32),
+        ("instance", frame.instance, np.uint16),
+    ):
+        if plane is not None and (plane.shape != frame.rgb.shape[:2] or plane.dtype != dtype):
+            raise ValueError(
+                f"{name} is {plane.shape} {plane.dtype}, expected {frame.rgb.shape[:2]} {np.dtype(dtype)}"
+            )
+    if frame.depth_m is not None and not np.isfinite(frame.depth_m).all():
+        raise ValueError("depth_m has values that are not finite")
