@@ -1,0 +1,130 @@
+"""What a labelled frame with depth tells about the scene: ground plane, objects, windows. No weights, no guesses
+beyond simple geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from augment.layout import LayoutGroup
+from carla_server.semantics import SemanticTag
+
+
+@dataclass(frozen=True)
+class Blob:
+    """One connected region of a label.
+
+    Attributes:
+        left_px, top_px, width_px, height_px: bounding box.
+        depth_m: median depth.
+    """
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    depth_m: float
+
+
+def horizon_row_px(group: np.ndarray, depth_m: np.ndarray) -> float:
+    """Row of the horizon, from the depths of the road.
+
+    On a flat road seen by a level-rolled camera, row = horizon + (camera height x focal length) / depth. With fewer
+    than 50 road pixels nothing can be fitted and the middle row is returned.
+
+    Args:
+        group: (H, W) uint8 LayoutGroup.
+        depth_m: (H, W) float32 metres.
+    """
+    height = group.shape[0]
+    rows, columns = np.nonzero((group == LayoutGroup.ROAD) & (depth_m < 60.0) & (depth_m > 2.0))
+    if len(rows) < 50:
+        return height / 2.0
+    thin = slice(None, None, max(1, len(rows) // 500))
+    rows, columns = rows[thin], columns[thin]
+    inverse = 1.0 / depth_m[rows, columns]
+    spread = inverse - inverse.mean()
+    denominator = float(spread @ spread)
+    if denominator < 1e-9:
+        return height / 2.0
+    slope = float(spread @ rows) / denominator
+    return float(np.clip(rows.mean() - slope * inverse.mean(), 0.05 * height, 0.9 * height))
+
+
+def blobs(mask: np.ndarray, depth_m: np.ndarray, least_px: int, most: int) -> list[Blob]:
+    """Connected regions of a mask, largest first.
+
+    Args:
+        mask: (H, W) bool.
+        depth_m: (H, W) float32 metres.
+        least_px: regions with fewer pixels are left out.
+        most: at most this many.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    order = sorted(range(1, count), key=lambda i: (-int(stats[i, cv2.CC_STAT_AREA]), i))
+    found = []
+    for i in order[:most]:
+        left, top, width, height, area = (int(v) for v in stats[i])
+        if area < least_px:
+            break
+        window = (slice(top, top + height), slice(left, left + width))
+        found.append(Blob(left, top, width, height, float(np.median(depth_m[window][labels[window] == i]))))
+    return found
+
+
+def lit_windows(luminance: np.ndarray, seg: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """Windows behind which a light burns.
+
+    Glass is darker than the wall around it by day; each dark region on a building is one window, lit or not by seed.
+
+    Args:
+        luminance: (H, W) float32 linear light.
+        seg: (H, W) uint8 CARLA tags.
+        rng: decides which windows are lit.
+        share: how many of them.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
+    building = seg == SemanticTag.BUILDINGS
+    inside = building.astype(np.float32)
+    around = cv2.boxFilter(luminance * inside, -1, (31, 31)) / np.maximum(cv2.boxFilter(inside, -1, (31, 31)), 1e-3)
+    glass = (building & (luminance < 0.55 * around)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(glass, connectivity=4)
+    area = stats[:, cv2.CC_STAT_AREA]
+    brightness = np.where(rng.random(count) < share, rng.uniform(0.5, 1.0, count), 0.0)
+    # A very large dark region is a shaded wall, not a window.
+    brightness[(area < 3) | (area > 0.02 * luminance.size)] = 0.0
+    brightness[0] = 0.0
+    return brightness.astype(np.float32)[labels]
+
+
+def luminance_of(linear: np.ndarray) -> np.ndarray:
+    """Mean of the channels, (H, W) float32; several times faster than `mean(axis=2)`."""
+    return (linear[..., 0] + linear[..., 1] + linear[..., 2]) * np.float32(1.0 / 3.0)
+
+
+def without_cast_shadows(linear: np.ndarray, group: np.ndarray, strength: float) -> np.ndarray:
+    """Even out sunlight and shadow on the ground, as under a closed cloud cover.
+
+    Args:
+        linear: (H, W, 3) float32 linear light.
+        group: (H, W) uint8 LayoutGroup.
+        strength: 0 leaves the picture, 1 removes the large-scale differences.
+
+    Returns:
+        (H, W, 3) float32, newly allocated.
+    """
+    luminance = luminance_of(linear)
+    gain = np.ones_like(luminance)
+    for ground in (LayoutGroup.ROAD, LayoutGroup.SIDEWALK, LayoutGroup.TERRAIN):
+        mask = group == ground
+        if np.count_nonzero(mask) < 50:
+            continue
+        inside = mask.astype(np.float32)
+        local = cv2.boxFilter(luminance * inside, -1, (9, 9)) / np.maximum(cv2.boxFilter(inside, -1, (9, 9)), 1e-3)
+        level = float(np.quantile(luminance[mask], 0.6))
+        gain[mask] = np.clip((level + 1e-3) / (local[mask] + 1e-3), 0.5, 4.0) ** strength
+    return linear * gain[..., None]
