@@ -38,7 +38,6 @@ EXTRAS = {
         "pytest-timeout>=2.3",
         "roadgen==0.41.2",  # regenerates the shipped towns
         "ruff>=0.12",
-        "types-defusedxml",
     ],
 }
 

@@ -1,0 +1,1 @@
+"""Scripts that print the figures of docs/benchmarks.md; run one with `python -m benchmarks.<name>`."""

@@ -1,0 +1,22 @@
+"""Run every benchmark, one after the other, in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("startup", "server_rate", "gym_rate", "render", "determinism", "frame_matching", "expert")
+
+
+def main() -> None:
+    failed = []
+    for name in NAMES:
+        print(f"\n== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode != 0:
+            failed.append(name)
+    if failed:
+        raise SystemExit(f"a goal that is a yes or no was missed in: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Steps per second of `carla_agents:Drive-v0`: bare, with traffic, with cameras, with both.
+
+Goals (2 idle cores): rgb + seg 256x144 and 20 cars >= 50 steps/s; no camera, no traffic >= 1,500 steps/s.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+import carla_agents  # noqa: F401 - registers the environment
+from benchmarks.stopwatch import Stopwatch, machine_line, resident_mib
+
+CASES: dict[str, tuple[int, dict]] = {
+    "no camera, no traffic": (6000, {"rgb": False, "action_type": "control"}),
+    "no camera, 20 cars": (1500, {"rgb": False, "action_type": "control", "traffic_vehicles": 20}),
+    "rgb + seg 256x144, no traffic": (600, {"seg": True, "action_type": "control"}),
+    "rgb + seg 256x144, 20 cars": (600, {"seg": True, "action_type": "control", "traffic_vehicles": 20}),
+}
+
+
+def main() -> None:
+    print(machine_line())
+    for name, (steps, arguments) in CASES.items():
+        env = gymnasium.make("carla_agents:Drive-v0", disable_env_checker=True, max_steps=10**6, **arguments)
+        env.reset(seed=0)
+        creep = np.array([0.0, -0.4], np.float32)
+        for _ in range(50):
+            env.step(creep)
+        pid = env.get_wrapper_attr("session").server.pid
+        done = 0
+        watch = Stopwatch(pid)
+        wall = own = server = 0.0
+        while done < steps:
+            with watch:
+                ended = False
+                while not ended and done < steps:
+                    _, _, terminated, truncated, _ = env.step(creep)
+                    done += 1
+                    ended = terminated or truncated
+            wall, own, server = wall + watch.wall_s, own + watch.own_cpu_s, server + watch.server_cpu_s
+            if ended:
+                env.reset()
+        watch.wall_s, watch.own_cpu_s, watch.server_cpu_s = wall, own, server
+        print(f"{name:<32}{watch.per(done)}, server memory {resident_mib(pid):.0f} MiB")
+        env.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The subcommands of `syndiff`; this package imports nothing heavy, each `run` imports what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from syndiff.commands.demo import Demo
+from syndiff.commands.doctor import Doctor
+from syndiff.commands.evaluate import Evaluate
+from syndiff.commands.record import Record
+from syndiff.commands.serve import Serve
+from syndiff.commands.synthesize import Synthesize
+from syndiff.commands.train import Train
+from syndiff.commands.train_controlnet import TrainControlnet
+
+
+class Command(Protocol):
+    """A frozen dataclass whose fields are the options; `run` returns the exit status."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def run(self) -> int: ...
+
+
+COMMANDS: dict[str, Callable[..., Command]] = {
+    "demo": Demo,
+    "serve": Serve,
+    "record": Record,
+    "synthesize": Synthesize,
+    "train": Train,
+    "train-controlnet": TrainControlnet,
+    "evaluate": Evaluate,
+    "doctor": Doctor,
+}
+"""Name on the command line -> its options."""

@@ -1,0 +1,36 @@
+"""`syndiff serve`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Run the embedded simulator until Ctrl-C; any CARLA 0.9.16 client can connect to it."""
+
+    port: int = 2000
+    """RPC port; streaming uses the next one. 0 picks free ports."""
+    host: str = "127.0.0.1"
+    """Address to listen on. There is no authentication: anything but loopback is open to whoever reaches it."""
+    map: str = "TownGrid"
+    """Map to load."""
+    map_dir: Path | None = None
+    """Folder with further OpenDRIVE maps (`<name>.xodr`)."""
+    seed: int = 0
+    """Same seed and same commands: same world, same pixels."""
+    rendering: bool = True
+    """False serves no cameras and opens no OpenGL."""
+
+    def run(self) -> int:
+        from carla_server.__main__ import main
+
+        arguments = ["--port", str(self.port), "--host", self.host, "--map", self.map, "--seed", str(self.seed)]
+        if self.map_dir is not None:
+            arguments += ["--map-dir", str(self.map_dir)]
+        if not self.rendering:
+            arguments.append("--no-rendering")
+        print("serving CARLA 0.9.16's protocol; stop with Ctrl-C", file=sys.stderr)
+        return main(arguments)
