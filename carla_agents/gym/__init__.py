@@ -1,0 +1,1 @@
+"""The Gymnasium environment `carla_agents:Drive-v0`."""

@@ -1,0 +1,1 @@
+"""Talk to CARLA: sessions, sensor rigs, frames. See `session.py` first."""

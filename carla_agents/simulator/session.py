@@ -1,0 +1,341 @@
+"""`Session`: one simulator, embedded or running elsewhere, held in synchronous mode and left clean."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import carla
+
+from carla_agents.simulator.embedded import EmbeddedServer
+from carla_agents.simulator.errors import ServerLost, SimulatorError, SpawnFailed, StillLoading
+from carla_agents.simulator.frame import Control
+from carla_agents.simulator.probe import ServerInfo, probe
+
+WEATHER_FIELDS = (
+    "cloudiness",
+    "precipitation",
+    "precipitation_deposits",
+    "wind_intensity",
+    "sun_azimuth_angle",
+    "sun_altitude_angle",
+    "fog_density",
+    "fog_distance",
+    "fog_falloff",
+    "wetness",
+    "scattering_intensity",
+    "mie_scattering_scale",
+    "rayleigh_scattering_scale",
+    "dust_storm",
+)
+"""Names of `carla.WeatherParameters` in wire order."""
+
+
+@dataclass(frozen=True)
+class SimulatorConfig:
+    """Which simulator, which map, which clock."""
+
+    host: str = "127.0.0.1"
+    """Address of a running CARLA 0.9.16 server; only used together with a port."""
+    port: int | None = None
+    """RPC port of a running server; None starts the embedded server."""
+    map_name: str | None = None
+    """Map to load; None keeps the running server's map, or takes the embedded server's default."""
+    map_dir: str | None = None
+    """Folder of further OpenDRIVE maps for the embedded server."""
+    fixed_delta_s: float = 0.05
+    """Simulated seconds per tick, in (0, 0.1]."""
+    seed: int = 0
+    """Seed of the embedded server, of the Traffic Manager and of walkers."""
+    timeout_s: float = 20.0
+    """How long a call may take before the server counts as lost."""
+    loading_timeout_s: float = 60.0
+    """How long a server may take to load its map."""
+    rendering: bool = True
+    """False starts the embedded server without a renderer (no camera can be spawned)."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fixed_delta_s <= 0.1:
+            raise ValueError(f"fixed_delta_s is {self.fixed_delta_s}, allowed (0, 0.1]")
+        if self.port is not None and not 0 < self.port < 65536:
+            raise ValueError(f"port is {self.port}, allowed 1..65535 or None for the embedded server")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, allowed 0..2^31-1")
+        if self.timeout_s <= 0 or self.loading_timeout_s <= 0:
+            raise ValueError(f"timeouts must be positive, got {self.timeout_s} and {self.loading_timeout_s}")
+
+
+class Session:
+    """Owns a connection: synchronous mode, seeds, every actor it spawned, and the Traffic Manager.
+
+    Use it as a context manager. On exit it destroys what it spawned, restores the server's settings and, if it
+    started the server, stops it.
+
+    Attributes:
+        config: what was asked for.
+        client, world, map: the objects of the `carla` package.
+        server_info: version of the server, whether it is this project's own, and its extensions.
+        frame_id: frame of the last tick.
+    """
+
+    def __init__(self, config: SimulatorConfig, server: EmbeddedServer | None = None) -> None:
+        self.config = config
+        self._server = server
+        self._spawned: dict[int, carla.Actor] = {}
+        self._traffic_manager: carla.TrafficManager | None = None
+        self._traffic_manager_port = 0
+        self._closed = False
+        self.server_info = _wait_until_ready(config)
+        self.client = carla.Client(config.host, config.port)
+        self.client.set_timeout(config.timeout_s)
+        self.world = self.client.get_world()
+        self._original_settings = self.world.get_settings()
+        wanted = config.map_name
+        if wanted is not None and wanted.split("/")[-1] != self.world.get_map().name.split("/")[-1]:
+            self._load(wanted)
+        self.map = self.world.get_map()
+        self._enter_synchronous_mode()
+        self.frame_id = self.world.get_snapshot().frame
+
+    @classmethod
+    def open(cls, config: SimulatorConfig) -> Session:
+        """A session on the running server that `config.port` names, or on an embedded one if it names none."""
+        return cls.embedded(config) if config.port is None else cls(config)
+
+    @classmethod
+    def embedded(cls, config: SimulatorConfig | None = None) -> Session:
+        """Starts the embedded server on a free port and connects to it."""
+        config = config if config is not None else SimulatorConfig()
+        arguments = ["--seed", str(config.seed)]
+        if config.map_name is not None:
+            arguments += ["--map", config.map_name]
+        if config.map_dir is not None:
+            arguments += ["--map-dir", config.map_dir]
+        if not config.rendering:
+            arguments += ["--no-rendering"]
+        server = EmbeddedServer(arguments, config.loading_timeout_s)
+        try:
+            return cls(replace(config, host="127.0.0.1", port=server.rpc_port), server)
+        except BaseException:
+            server.stop()
+            raise
+
+    @classmethod
+    def connect(cls, host: str, port: int, config: SimulatorConfig | None = None) -> Session:
+        """Connects to a running server.
+
+        Raises:
+            NothingListens, NotACarlaServer, VersionDiffers, StillLoading: why it could not.
+        """
+        return cls(replace(config if config is not None else SimulatorConfig(), host=host, port=port))
+
+    @property
+    def server(self) -> EmbeddedServer | None:
+        """The server that this session started; None if it was running before."""
+        return self._server
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """False while the Traffic Manager runs.
+
+        A CARLA client whose server is gone aborts the whole process when it next touches that server's Traffic
+        Manager, and opening another session does so. After `ServerLost` such a process has to end.
+        """
+        return self._traffic_manager is None
+
+    def tick(self) -> int:
+        """Advances the world by one fixed step and returns the frame number.
+
+        Raises:
+            ServerLost: the server died or did not answer in time.
+            SimulatorError: the server answered with an error.
+        """
+        try:
+            self.frame_id = self.world.tick()
+        except RuntimeError as error:
+            raise self._fault(error) from error
+        return self.frame_id
+
+    def snapshot(self) -> carla.WorldSnapshot:
+        """State of the world at the last tick."""
+        return self.world.get_snapshot()
+
+    def apply(self, vehicle: carla.Vehicle, control: Control) -> None:
+        """Sends a control; it takes effect at the next tick."""
+        vehicle.apply_control(
+            carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
+        )
+
+    def spawn(
+        self,
+        blueprint_id: str,
+        transform: carla.Transform,
+        attributes: Mapping[str, str] | None = None,
+        attach_to: carla.Actor | None = None,
+    ) -> carla.Actor:
+        """Creates an actor that is destroyed with the session.
+
+        Raises:
+            SpawnFailed: unknown blueprint or attribute, or no room at the place.
+        """
+        library = self.world.get_blueprint_library()
+        try:
+            blueprint = library.find(blueprint_id)
+        except IndexError as error:
+            family = blueprint_id.split(".")[0]
+            known = sorted(b.id for b in library.filter(f"{family}.*"))[:8]
+            raise SpawnFailed(f"the server has no blueprint {blueprint_id!r}; it has {known} ...") from error
+        for name, value in (attributes or {}).items():
+            if not blueprint.has_attribute(name):
+                raise SpawnFailed(f"blueprint {blueprint_id!r} has no attribute {name!r}")
+            blueprint.set_attribute(name, value)
+        try:
+            actor = self.world.spawn_actor(blueprint, transform, attach_to)
+        except RuntimeError as error:
+            raise SpawnFailed(f"could not spawn {blueprint_id} at {transform.location}: {error}") from error
+        self._spawned[actor.id] = actor
+        return actor
+
+    def adopt(self, actors: Sequence[carla.Actor]) -> None:
+        """Takes over actors created by other means, so that they are destroyed with the session."""
+        self._spawned.update((actor.id, actor) for actor in actors)
+
+    def destroy(self, actors: Sequence[carla.Actor]) -> None:
+        """Destroys actors, sensors first; those already gone are ignored."""
+        ordered = sorted(actors, key=lambda actor: (not actor.type_id.startswith("sensor."), actor.id))
+        for actor in ordered:
+            if actor.type_id.startswith("sensor.") and actor.is_listening:
+                actor.stop()
+            self._spawned.pop(actor.id, None)
+        if ordered:
+            self.client.apply_batch_sync([carla.command.DestroyActor(actor.id) for actor in ordered], False)
+
+    def set_weather(self, weather: Sequence[float] | Mapping[str, float]) -> None:
+        """Sets the weather from 14 numbers in CARLA's order, or changes the named fields of the present one.
+
+        Raises:
+            ValueError: wrong count or unknown field.
+        """
+        parameters = self.world.get_weather()
+        if isinstance(weather, Mapping):
+            unknown = sorted(set(weather) - set(WEATHER_FIELDS))
+            if unknown:
+                raise ValueError(f"unknown weather field {unknown[0]!r}; fields are {', '.join(WEATHER_FIELDS)}")
+            named: Mapping[str, float] = weather
+        else:
+            if len(weather) != len(WEATHER_FIELDS):
+                raise ValueError(f"weather has {len(weather)} numbers, CARLA has {len(WEATHER_FIELDS)}")
+            named = dict(zip(WEATHER_FIELDS, weather))
+        for name, value in named.items():
+            setattr(parameters, name, float(value))
+        self.world.set_weather(parameters)
+
+    def traffic_manager(self, seed: int) -> carla.TrafficManager:
+        """The session's own Traffic Manager in synchronous mode, on a free port, with its dice set to `seed`."""
+        if self._traffic_manager is None:
+            self._traffic_manager_port = _free_port()
+            self._traffic_manager = self.client.get_trafficmanager(self._traffic_manager_port)
+            self._traffic_manager.set_synchronous_mode(True)
+        self._traffic_manager.set_random_device_seed(seed)
+        return self._traffic_manager
+
+    def reset(self) -> None:
+        """Back to a world without our actors; on this project's own server also to the episode's beginning.
+
+        There all actors go, and traffic lights, clock and actor ids start again as after loading the map.
+        """
+        if self._server is not None and not self._server.is_alive():
+            raise self._fault(RuntimeError("the process has ended"))
+        try:
+            self._shut_down_traffic_manager()
+            self.destroy(list(self._spawned.values()))
+            if self.server_info.is_ours:
+                self.world = self.client.reload_world(False)
+            else:
+                self.world.reset_all_traffic_lights()
+        except RuntimeError as error:
+            raise self._fault(error) from error
+        self.frame_id = self.world.get_snapshot().frame
+
+    def close(self) -> None:
+        """Destroys what was spawned, restores the settings, stops an embedded server; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._server is None or self._server.is_alive():
+                self._shut_down_traffic_manager()
+                self.destroy(list(self._spawned.values()))
+                if self._server is None:
+                    self.world.apply_settings(self._original_settings)
+        except RuntimeError as error:
+            if self._server is None:
+                raise self._fault(error) from error
+        finally:
+            if self._server is not None:
+                self._server.stop()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _load(self, map_name: str) -> None:
+        try:
+            self.world = self.client.load_world(map_name)
+        except RuntimeError as error:
+            raise SimulatorError(
+                f"the server cannot load map {map_name!r}: {error}; it has {sorted(self.client.get_available_maps())}"
+            ) from error
+
+    def _enter_synchronous_mode(self) -> None:
+        settings = self.world.get_settings()
+        settings.synchronous_mode = True
+        settings.fixed_delta_seconds = self.config.fixed_delta_s
+        self.world.apply_settings(settings)
+        self.world.set_pedestrians_seed(self.config.seed)
+
+    def _shut_down_traffic_manager(self) -> None:
+        # An asynchronous Traffic Manager whose server goes away aborts the whole client process,
+        # so it must be gone before the server is.
+        if self._traffic_manager is not None:
+            self._traffic_manager.shut_down()
+            self._traffic_manager = None
+
+    def _what_now(self) -> str:
+        if self.can_be_replaced:
+            return ""
+        return "; its Traffic Manager is lost with it, so this process cannot open another session: start it again"
+
+    def _fault(self, error: RuntimeError) -> SimulatorError:
+        address = f"{self.config.host}:{self.config.port}"
+        if self._server is not None and not self._server.is_alive():
+            reason = self._server.log_tail() or error
+            return ServerLost(f"the embedded server at {address} died: {reason}{self._what_now()}")
+        if "time-out" in str(error):
+            waited_s = self.config.timeout_s
+            return ServerLost(
+                f"the server at {address} did not answer within {waited_s:g} s: {error}{self._what_now()}"
+            )
+        return SimulatorError(f"the server at {address} answered with an error: {error}")
+
+
+def _wait_until_ready(config: SimulatorConfig) -> ServerInfo:
+    deadline_s = time.monotonic() + config.loading_timeout_s
+    while True:
+        try:
+            return probe(config.host, config.port or 0, min(config.timeout_s, 10.0))
+        except StillLoading:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.25)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        return probe_socket.getsockname()[1]
