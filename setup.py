@@ -30,6 +30,7 @@ EXTRAS = {
     "export": ["pyarrow>=17"],
     "docs": ["zensical>=0.0.70"],
     "dev": [
+        "embreex>=4.4",  # ray casts that the renderer is checked against
         "hypothesis>=6.100",
         "import-linter>=2.5",
         "mypy>=1.15",
