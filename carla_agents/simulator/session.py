@@ -14,6 +14,7 @@ from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.errors import ServerLost, SimulatorError, SpawnFailed, StillLoading
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.probe import ServerInfo, probe
+from carla_agents.simulator.walker_lights import settle_walkers
 
 WEATHER_FIELDS = (
     "cloudiness",
@@ -88,6 +89,7 @@ class Session:
         self._traffic_manager: carla.TrafficManager | None = None
         self._traffic_manager_port = 0
         self._closed = False
+        self._walkers_settled = False
         self.server_info = _wait_until_ready(config)
         self.client = carla.Client(config.host, config.port)
         self.client.set_timeout(config.timeout_s)
@@ -253,6 +255,9 @@ class Session:
             self._shut_down_traffic_manager()
             self.destroy(list(self._spawned.values()))
             if self.server_info.is_ours:
+                if not self._walkers_settled:
+                    settle_walkers(self.world)
+                    self._walkers_settled = True
                 self.world = self.client.reload_world(False)
             else:
                 self.world.reset_all_traffic_lights()
@@ -297,7 +302,6 @@ class Session:
         settings.synchronous_mode = True
         settings.fixed_delta_seconds = self.config.fixed_delta_s
         self.world.apply_settings(settings)
-        self.world.set_pedestrians_seed(self.config.seed)
 
     def _shut_down_traffic_manager(self) -> None:
         # An asynchronous Traffic Manager whose server goes away aborts the whole client process,
