@@ -1,0 +1,183 @@
+"""Closed-loop evaluation: routes x conditions x repetitions, resumed at the drive, no score from half a run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from augment.conditions import Condition
+from carla_agents.driving.route_planner import RoutePlanner
+from carla_agents.simulator.errors import SimulatorError
+from carla_agents.simulator.session import Session
+from leaderboard.drive import DriveConfig, Driver, OnTick, drive_route
+from leaderboard.results import DriveKey, DriveRecord, Results
+from leaderboard.score import Metric, Summary
+from scenarios.route_files import RouteSpec, read_routes
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What to evaluate on."""
+
+    routes_path: Path
+    """Route file in the leaderboard 2.x format."""
+    route_ids: tuple[int, ...] = ()
+    """Only these routes; empty takes all."""
+    conditions: tuple[str, ...] = ("clear-day",)
+    """Names of conditions; every route is driven in each."""
+    repetitions: int = 1
+    """How often each route is driven in each condition, with other traffic each time."""
+    drive: DriveConfig = field(default_factory=DriveConfig)
+    """Traffic, decisions and limits of every drive."""
+
+    def __post_init__(self) -> None:
+        if self.repetitions < 1:
+            raise ValueError(f"repetitions must be at least 1, got {self.repetitions}")
+        if not self.conditions:
+            raise ValueError("conditions must name at least one condition")
+        for name in self.conditions:
+            Condition.parse(name)
+
+
+def selected_routes(config: EvaluationConfig) -> tuple[RouteSpec, ...]:
+    """The routes of the file that the configuration asks for.
+
+    Raises:
+        RouteFileError: the file cannot be used.
+        ValueError: a wanted route is not in it.
+    """
+    specs = read_routes(config.routes_path)
+    if not config.route_ids:
+        return specs
+    known = {spec.route_id: spec for spec in specs}
+    absent = [route_id for route_id in config.route_ids if route_id not in known]
+    if absent:
+        raise ValueError(f"{config.routes_path} has no route {absent}; it has {sorted(known)}")
+    return tuple(known[route_id] for route_id in config.route_ids)
+
+
+def planned_drives(config: EvaluationConfig, specs: Sequence[RouteSpec]) -> list[DriveKey]:
+    """Every drive, conditions of one route side by side."""
+    return [
+        DriveKey(spec.route_id, condition, repetition)
+        for repetition in range(config.repetitions)
+        for spec in specs
+        for condition in config.conditions
+    ]
+
+
+def identity(config: EvaluationConfig, driver_name: str) -> dict[str, Any]:
+    """What makes two evaluations the same one: configuration, route file, driver, versions."""
+    return {
+        "driver": driver_name,
+        "routes_sha256": hashlib.sha256(config.routes_path.read_bytes()).hexdigest(),
+        "conditions": list(config.conditions),
+        "repetitions": config.repetitions,
+        "drive": asdict(config.drive),
+        "carla": importlib.metadata.version("carla"),
+    }
+
+
+def evaluate(
+    open_session: Callable[[], Session],
+    driver: Driver,
+    driver_name: str,
+    config: EvaluationConfig,
+    results_path: Path,
+    on_drive: Callable[[DriveRecord, int, int], None] | None = None,
+    on_tick: Callable[[DriveKey], OnTick | None] | None = None,
+) -> Results:
+    """Drive everything that the result file does not hold yet.
+
+    If the simulator dies during a drive, that is noted, a new session is opened and the next drive begins; ask
+    `Results.missing` afterwards, or let `Results.summary` refuse.
+
+    Args:
+        open_session: opens the simulator; called again after it died.
+        driver: who drives.
+        driver_name: names it in the results, with its version or the hash of its weights.
+        config: on what.
+        results_path: the JSON file to write, or to go on with.
+        on_drive: called after every drive with its record, the number of drives done and their total.
+        on_tick: called before every drive; what it returns sees the drive's ticks.
+
+    Raises:
+        ResultsError: the file belongs to another evaluation.
+        RouteFileError, ValueError: the routes cannot be used on this map.
+        SimulatorError: the simulator cannot be opened.
+    """
+    specs = {spec.route_id: spec for spec in selected_routes(config)}
+    results = Results(results_path, identity(config, driver_name), planned_drives(config, list(specs.values())))
+    waiting = iter(results.missing())
+    while True:
+        crashed = _drive_until_crash(open_session, waiting, specs, results, driver, config, on_drive, on_tick)
+        if not crashed:
+            return results
+
+
+def _drive_until_crash(
+    open_session: Callable[[], Session],
+    waiting: Iterator[DriveKey],
+    specs: dict[int, RouteSpec],
+    results: Results,
+    driver: Driver,
+    config: EvaluationConfig,
+    on_drive: Callable[[DriveRecord, int, int], None] | None,
+    on_tick: Callable[[DriveKey], OnTick | None] | None,
+) -> bool:
+    """Drive the waiting drives in one session; True if the simulator died before they were all driven."""
+    key = next(waiting, None)
+    if key is None:
+        return False
+    with open_session() as session:
+        planner = RoutePlanner(session.map)
+        town = session.map.name.split("/")[-1]
+        while key is not None:
+            spec = specs[key.route_id]
+            if spec.town != town:
+                raise ValueError(f"route {spec.route_id} is made for {spec.town!r}, the simulator runs {town!r}")
+            route = planner.plan(spec.waypoints_m)
+            results.begin(key)
+            try:
+                record = drive_route(session, route, key, driver, config.drive, on_tick(key) if on_tick else None)
+            except SimulatorError as error:
+                results.add_crash(key, str(error))
+                return True
+            except KeyboardInterrupt:
+                results.give_up()
+                raise
+            results.add(record)
+            if on_drive is not None:
+                on_drive(record, len(results.records), len(results.planned))
+            key = next(waiting, None)
+    return False
+
+
+def score_table(by_condition: dict[str, Summary]) -> str:
+    """A plain text table, one line per condition, with the number of drives each figure rests on."""
+    lines = [f"{'condition':<14}{'n':>4}{'driving score':>16}{'completion %':>14}{'penalty':>9}{'success':>9}"]
+    for condition, s in by_condition.items():
+        driving = f"{s.driving_score_mean:.1f} ± {s.driving_score_std:.1f}"
+        lines.append(
+            f"{condition:<14}{s.count:>4}{driving:>16}{s.route_completion_pct_mean:>14.1f}"
+            f"{s.infraction_penalty_mean:>9.2f}{f'{s.success_count}/{s.count}':>9}"
+        )
+    return "\n".join(lines)
+
+
+def headline(results: Results, metric: Metric = Metric.V2_0) -> str:
+    """One sentence about a complete run.
+
+    Raises:
+        PartialRun: a planned drive has no record.
+    """
+    s = results.summary(metric)
+    return (
+        f"driving score {s.driving_score_mean:.1f} (leaderboard {metric.value}), route completion "
+        f"{s.route_completion_pct_mean:.1f} %, penalty {s.infraction_penalty_mean:.2f}, "
+        f"{s.success_count} of {s.count} drives complete and clean"
+    )
