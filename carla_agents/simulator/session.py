@@ -14,6 +14,7 @@ from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.errors import ServerLost, SimulatorError, SpawnFailed, StillLoading
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.probe import ServerInfo, probe
+from carla_agents.simulator.thread_watch import ThreadWatch
 from carla_agents.simulator.walker_lights import settle_walkers
 
 WEATHER_FIELDS = (
@@ -88,6 +89,7 @@ class Session:
         self._spawned: dict[int, carla.Actor] = {}
         self._traffic_manager: carla.TrafficManager | None = None
         self._traffic_manager_port = 0
+        self._traffic_manager_threads = ThreadWatch()
         self._closed = False
         self._walkers_settled = False
         self.server_info = _wait_until_ready(config)
@@ -155,6 +157,11 @@ class Session:
             ServerLost: the server died or did not answer in time.
             SimulatorError: the server answered with an error.
         """
+        if not self._traffic_manager_threads.wait_asleep(self.config.timeout_s):
+            raise SimulatorError(
+                f"the Traffic Manager of this process was still at work after {self.config.timeout_s:g} s; "
+                "is the machine overloaded?"
+            )
         try:
             self.frame_id = self.world.tick()
         except RuntimeError as error:
@@ -239,7 +246,8 @@ class Session:
         """The session's own Traffic Manager in synchronous mode, on a free port, with its dice set to `seed`."""
         if self._traffic_manager is None:
             self._traffic_manager_port = _free_port()
-            self._traffic_manager = self.client.get_trafficmanager(self._traffic_manager_port)
+            with self._traffic_manager_threads:
+                self._traffic_manager = self.client.get_trafficmanager(self._traffic_manager_port)
             self._traffic_manager.set_synchronous_mode(True)
         self._traffic_manager.set_random_device_seed(seed)
         return self._traffic_manager
@@ -309,6 +317,7 @@ class Session:
         if self._traffic_manager is not None:
             self._traffic_manager.shut_down()
             self._traffic_manager = None
+            self._traffic_manager_threads.close()
 
     def _what_now(self) -> str:
         if self.can_be_replaced:
