@@ -1,0 +1,42 @@
+"""Every example runs, as its docstring says, and leaves what it promises."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def run(name: str, *arguments: str) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_a_plain_carla_script_runs_against_the_embedded_server(fresh_server, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        tm_port = free.getsockname()[1]
+    ports = ("--port", str(fresh_server().port), "--tm-port", str(tm_port))
+    out = run("plain_carla_client.py", *ports, "--out", str(tmp_path), "--ticks", "60")
+    assert "mean speed of 10 cars" in out
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert len(pictures) == 3
+    assert len({tuple(c) for c in cv2.imread(str(pictures[0])).reshape(-1, 3)}) > 4, "several classes are in view"
+
+
+def test_the_gymnasium_example_drives(tmp_path):
+    assert "progress" in run("gym_loop.py", "--steps", "60", "--cars", "2")
+
+
+@pytest.mark.slow
+def test_twelve_drives_of_one_seed_have_the_same_labels(tmp_path):
+    sheet = tmp_path / "sheet.jpg"
+    out = run("same_drive_twelve_weathers.py", "--out", str(sheet), "--ticks", "60", "--width", "160")
+    assert "12 of 12 drives" in out
+    assert cv2.imread(str(sheet)).shape[1] > 1400
