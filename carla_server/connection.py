@@ -121,18 +121,24 @@ class RpcConnection(Connection):
         self.work()
 
     def work(self) -> None:
-        """Execute requests until none is left or the next one has to wait."""
+        """Execute requests until none is left or the next one has to wait; their replies go out together."""
+        replies: list[Buffer] = []
         while self._requests and self.open:
             request = self._requests[0]
             if self.server.must_wait(request, self._deadline_s):
                 if self._deadline_s is None:
                     self._deadline_s = time.monotonic() + self.server.patience_s(request)
                     self.server.parked.append(self)
-                return
+                break
             self._deadline_s = None
             self._requests.popleft()
             result, error = self.server.answer(request)
-            self.send([pack_reply(request.message_id, result, error)])
+            replies.append(pack_reply(request.message_id, result, error))
+            if len(replies) == _BUFFERS_PER_SEND:
+                self.send(replies)
+                replies = []
+        if replies:
+            self.send(replies)
 
     @property
     def deadline_s(self) -> float:

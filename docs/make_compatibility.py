@@ -24,7 +24,9 @@ ignored by the client when refused.
 - Never let `apply_batch_sync(..., True)` tick while cameras listen: the client holds Python's lock during the batch.
   Send the batch with `False`, then tick.
 - The Traffic Manager of a client loses a wake-up if it is ticked faster than its thread falls asleep; `Session.tick`
-  waits for it (`carla_agents/simulator/thread_watch.py`).
+  waits for it (`carla_agents/simulator/thread_watch.py`). On a busy machine it can lose one at the end of a step too,
+  and `world.tick()` never returns; another process frees it (`carla_agents/simulator/stall_watch.py`), `Session.tick`
+  raises `TrafficManagerStalled`, and the drive has to be driven again (`evaluate` and `record` do).
 - Walkers with `controller.ai.walker` look up traffic lights once per process; `Session.reset` makes the first episode
   like all later ones (`carla_agents/simulator/walker_lights.py`).
 - If a server dies while a Traffic Manager lives, the client ends the whole process.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
+from carla_server.api.files import MAP_PREFIX
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import AfterTick, Returns, rows
 from carla_server.wire.structs import (
@@ -23,8 +23,6 @@ from carla_server.world.world import WORLD_STREAM_ID
 GENERATED_MAP = "OpenDriveMap"
 """Name under which `generate_opendrive_world` loads the text it has sent."""
 
-_MAP_PREFIX = "Carla/Maps/"
-
 
 def version(simulator: Simulator) -> str:
     return simulator.world.layout.version
@@ -36,7 +34,7 @@ def get_episode_info(simulator: Simulator) -> list:
 
 def get_map_info(simulator: Simulator) -> list:
     town = simulator.world.town
-    return [_MAP_PREFIX + town.name, [pose_to_wire(tuple(pose)) for pose in town.spawn_points.tolist()]]
+    return [MAP_PREFIX + town.name, [pose_to_wire(tuple(pose)) for pose in town.spawn_points.tolist()]]
 
 
 def get_map_data(simulator: Simulator) -> str:
@@ -44,7 +42,7 @@ def get_map_data(simulator: Simulator) -> str:
 
 
 def get_available_maps(simulator: Simulator) -> list[str]:
-    return [f"/Game/{_MAP_PREFIX}{name}" for name in simulator.towns.names()]
+    return [f"/Game/{MAP_PREFIX}{name}" for name in simulator.towns.names()]
 
 
 def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = True, map_layers: Any = 0) -> None:
@@ -68,22 +66,6 @@ def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = 
 
 def copy_opendrive_to_file(simulator: Simulator, opendrive: Any, parameters: Any) -> None:
     simulator.opendrive = read_str(opendrive, "OpenDRIVE text")
-
-
-def get_required_files(simulator: Simulator, folder: Any) -> list[str]:
-    """Files the client should fetch: the navigation mesh, if asked for and if the map has one."""
-    wanted = read_str(folder, "folder")
-    return [_navmesh_path(simulator)] if wanted.startswith("Nav") and simulator.world.town.navmesh else []
-
-
-def request_file(simulator: Simulator, name: Any) -> bytes:
-    if read_str(name, "file name") != _navmesh_path(simulator):
-        raise InvalidArgument(f"there is no file {name!r}; this server offers {_navmesh_path(simulator)!r}")
-    return simulator.world.town.navmesh
-
-
-def get_navigation_mesh(simulator: Simulator) -> bytes:
-    return simulator.world.town.navmesh
 
 
 def get_actor_definitions(simulator: Simulator) -> list:
@@ -113,7 +95,7 @@ def get_weather_parameters(simulator: Simulator) -> list[float]:
 
 
 def set_weather_parameters(simulator: Simulator, weather: Any) -> None:
-    simulator.world.weather = read_weather(weather)
+    simulator.world.set_weather(read_weather(weather))
 
 
 def is_traffic_manager_running(simulator: Simulator, port: Any) -> bool:
@@ -160,12 +142,6 @@ def _generated(simulator: Simulator) -> Any:
         raise InvalidArgument(f"the OpenDRIVE text cannot be used: {error}") from error
 
 
-def _navmesh_path(simulator: Simulator) -> str:
-    town = simulator.world.town
-    digest = hashlib.sha256(town.navmesh).hexdigest()[:16]  # clients cache by name: new content needs a new one
-    return f"{_MAP_PREFIX}Nav/{town.name}-{digest}.bin"
-
-
 PROCEDURES = {
     **rows(
         Returns.VALUE,
@@ -174,9 +150,6 @@ PROCEDURES = {
         get_map_info,
         get_map_data,
         get_available_maps,
-        get_required_files,
-        request_file,
-        get_navigation_mesh,
         get_actor_definitions,
         get_spectator,
         tick_cue,

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from carla_server.api import actors, batch, episode, extensions, lights, queries, unsupported, vehicles, walkers
+from carla_server.api import (
+    actors,
+    batch,
+    episode,
+    extensions,
+    files,
+    lights,
+    queries,
+    unsupported,
+    vehicles,
+    walkers,
+)
 from carla_server.api.table import Procedure
 from carla_server.wire.rpc import Request
 
@@ -13,6 +24,7 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
     {
         **unsupported.PROCEDURES,
         **episode.PROCEDURES,
+        **files.PROCEDURES,
         **actors.PROCEDURES,
         **vehicles.PROCEDURES,
         **walkers.PROCEDURES,

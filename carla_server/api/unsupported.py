@@ -8,7 +8,7 @@ from carla_server.api.simulator import Simulator
 from carla_server.api.table import Handler, Procedure, Returns
 from carla_server.wire.structs import InvalidArgument
 
-_REASONS: tuple[tuple[Returns, str, str], ...] = (
+REASONS: tuple[tuple[Returns, str, str], ...] = (
     (
         Returns.VOID,
         "the map has no layers that can be switched",
@@ -73,6 +73,7 @@ _REASONS: tuple[tuple[Returns, str, str], ...] = (
     (Returns.VOID, "lamps follow the weather, not a clock", "update_day_night_cycle"),
     (Returns.VOID, "gravity of the inertial sensors is fixed at 9.81 m/s^2", "set_imui_gravity"),
 )
+"""(kind of answer, why, names); what `docs/carla-compatibility.md` lists as refused."""
 
 
 def _refusal(name: str, reason: str) -> Handler:
@@ -84,6 +85,6 @@ def _refusal(name: str, reason: str) -> Handler:
 
 PROCEDURES = {
     name: Procedure.of(_refusal(name, reason), returns)
-    for returns, reason, names in _REASONS
+    for returns, reason, names in REASONS
     for name in names.split()
 }

@@ -85,6 +85,6 @@ def choose_gears(
     up = free & (engine_fraction > up_fraction) & (gear < top_gear)
     down = free & (engine_fraction < down_fraction) & (gear > 1)
     changed = up | down
-    if not changed.any():
+    if not np.count_nonzero(changed):
         return gear, shift_timer_s
     return gear + up - down, np.where(changed, switch_time_s, shift_timer_s)

@@ -62,10 +62,11 @@ class StaticGrid:
         none = np.zeros(0, dtype=np.int64)
         if not self._items.size:
             return none, none
-        place = (movers.center_m[:, :2] - self._origin) * (1.0 / CELL_M)
-        cell_x, cell_y = np.floor(place[:, 0]).astype(np.int64), np.floor(place[:, 1]).astype(np.int64)
-        inside = (cell_x >= 0) & (cell_y >= 0) & (cell_x < self._shape[0]) & (cell_y < self._shape[1])
-        cell = np.where(inside, cell_x * self._shape[1] + cell_y, 0)
+        place = np.floor((movers.center_m[:, :2] - self._origin) * (1.0 / CELL_M))
+        cell_x, cell_y = place.astype(np.int64).T
+        rows, columns = self._shape
+        inside = (cell_x >= 0) & (cell_y >= 0) & (cell_x < rows) & (cell_y < columns)
+        cell = (cell_x * columns + cell_y) * inside
         start = self._start[cell]
         counts = (self._start[cell + 1] - start) * inside
         total = int(counts.sum())

@@ -11,7 +11,7 @@ from carla_server.dynamics import powertrain, suspension
 from carla_server.dynamics.actor_rows import finite
 from carla_server.dynamics.bicycle import PlanarForces, advance
 from carla_server.dynamics.spec import GRAVITY_MPS2
-from carla_server.dynamics.vehicle_rows import MANUAL_GEAR, VehicleRows
+from carla_server.dynamics.vehicle_rows import VehicleRows
 from carla_server.roads.town import Ground
 
 SUBSTEP_S = 0.0255
@@ -55,7 +55,7 @@ class VehicleFleet(VehicleRows):
             manual,
             gear,
         )
-        self._any_manual = bool(self.control[:, MANUAL_GEAR].any())
+        self._any_manual |= bool(manual)
 
     def set_pose(self, actor_id: int, pose6: Sequence[float] | np.ndarray) -> None:
         """Teleport a vehicle; its velocity stays (as CARLA's set_transform).
@@ -156,7 +156,7 @@ class VehicleFleet(VehicleRows):
             right[rows] = mean_right[rows] = self._constant_velocity_mps[rows, 1]
         push = np.abs(forces.drive_mps2 + forces.grade_forward_mps2)
         held = (np.maximum(np.abs(forward), np.abs(right)) < HOLD_SPEED_MPS) & (forces.friction_mps2 > push)
-        if held.any():
+        if np.count_nonzero(held):
             moves = 1.0 - (held & (np.abs(yaw_rate) < HOLD_YAW_RATE_RADPS))
             forward, right, yaw_rate = forward * moves, right * moves, yaw_rate * moves
             mean_forward, mean_right, mean_turn = mean_forward * moves, mean_right * moves, mean_turn * moves

@@ -56,6 +56,7 @@ class Renderer:
         self._head_mesh, self._head_site = scenery.head_mesh, scenery.head_site
         self._site_count = len(town.traffic_lights)
         self._actors = np.zeros(0, ACTOR_DTYPE)
+        self._warmed: set[tuple] = set()
         self._warm_pose = (
             np.array([*town.spawn_points[0, :3], 0.0, 0.0, 0.0]) if len(town.spawn_points) else np.zeros(6)
         )
@@ -177,7 +178,7 @@ class Renderer:
         return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame) for each in atmospheres]
 
     def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
-        """Compile the shaders of a weather now, so that no later picture waits for the compiler.
+        """Compile the shaders of a weather now, so that no later picture waits for the compiler; free if done before.
 
         Args:
             weather: as for `render`.
@@ -185,8 +186,12 @@ class Renderer:
                 textures whose sides are powers of two, so the true sizes matter.
         """
         drawn = tuple(CameraView(*size) for size in self._targets)
+        atmosphere = atmosphere_of(weather)
         for camera in tuple(cameras) or drawn or (_DEFAULT_VIEW,):
-            self.render(camera, self._warm_pose, weather)
+            variant = (atmosphere.switches, atmosphere.post_switches, camera.width_px, camera.height_px)
+            if variant not in self._warmed:
+                self.render(camera, self._warm_pose, weather)
+                self._warmed.add(variant)
 
     def close(self) -> None:
         """Free the context and everything in it."""

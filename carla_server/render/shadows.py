@@ -1,4 +1,4 @@
-"""Sun shadows: one map for the town, redrawn when the camera has moved on, and one for what moves."""
+"""Sun shadows: maps of the town, drawn when the camera has moved on, and one for what moves."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ _STATIC_PX, _MOVING_PX = 1024, 1024
 _RADIUS_M = 72.0
 _STEP_M = 16.0
 _DEPTH_M = 160.0
+_STATIC_MAPS = 2  # a camera that goes to and fro across a step would redraw a single map all the time
 
 
 class SunShadows:
-    """Two depth maps around the camera, seen from the sun."""
+    """Depth maps around the camera, seen from the sun.
+
+    Attributes:
+        static_map: what stands still, as of the last `draw`.
+        moving_map: what moves.
+    """
 
     def __init__(self, context: moderngl.Context, geometry: GeometryPass) -> None:
         self._context, self._geometry = context, geometry
-        self.static_map, self._static_frame = self._depth_map(_STATIC_PX)
+        spare = [self._depth_map(_STATIC_PX) for _ in range(_STATIC_MAPS)]
+        self._static: dict[tuple[float, ...], tuple[moderngl.Texture, moderngl.Framebuffer]] = {
+            (float(number),): maps for number, maps in enumerate(spare)
+        }
+        self.static_map = spare[0][0]
         self.moving_map, self._moving_frame = self._depth_map(_MOVING_PX)
-        self._static_key: tuple[float, ...] | None = None
 
     def draw(self, eye_m: np.ndarray, sun: np.ndarray, moving: InstanceBatch) -> np.ndarray:
         """Bring both maps up to date; returns the (4, 4) world-to-map matrix.
@@ -32,12 +41,16 @@ class SunShadows:
         context = self._context
         context.enable_only(moderngl.DEPTH_TEST)
         context.polygon_offset = (2.0, 4.0)
-        key = (*center, *sun)
-        if key != self._static_key:
-            self._static_frame.use()
-            self._static_frame.clear()
+        key = (*center.tolist(), *sun.tolist())
+        if key in self._static:
+            self._static[key] = self._static.pop(key)  # to the end: used last
+        else:
+            texture, frame = self._static.pop(next(iter(self._static)))
+            frame.use()
+            frame.clear()
             self._geometry.draw_static_shadow(projection, center)
-            self._static_key = key
+            self._static[key] = texture, frame
+        self.static_map = self._static[key][0]
         self._moving_frame.use()
         self._moving_frame.clear()
         self._geometry.draw_moving_shadow(projection, moving)

@@ -15,7 +15,7 @@ from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import CameraView
 from carla_server.wire.stream import Buffer, pack_image_header
 from carla_server.wire.structs import InvalidArgument
-from carla_server.world.actors import Actor, Sensor, TrafficSign, Vehicle, Walker
+from carla_server.world.actors import Actor, Sensor, TrafficSign, Vehicle
 from carla_server.world.spawning import number
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ class PictureSource(Protocol):
     def set_actors(self, actors: np.ndarray) -> None:
         """Take (N,) ACTOR_DTYPE."""
 
-    def set_traffic_lights(self, states: np.ndarray) -> None:
-        """Take (n_sites,) uint8 states."""
+    def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
+        """Take (n_sites,) uint8 states and ids for the instance camera."""
+
+    def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
+        """Compile what pictures of these views under this weather need."""
 
     def render(
         self,
@@ -67,21 +70,20 @@ class CameraRig:
         self._renderer: PictureSource | None = None
         self._town: Town | None = None
         self._views: dict[int, CameraView] = {}
-        self._drawn: list[Actor] | None = None
+        self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
 
     def enter(self, town: Town) -> None:
         """Forget all cameras; keep the renderer if the map stays the same."""
         self._views = {}
-        self._drawn = None
-        self._array = np.zeros(0, ACTOR_DTYPE)
+        self._drawn_since = -1
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
             self._renderer = None
         self._town = town
 
-    def admit(self, sensor: Sensor) -> None:
-        """Take a new camera and open the renderer if it is the first.
+    def admit(self, world: World, sensor: Sensor) -> None:
+        """Take a new camera, open the renderer if it is the first, and compile its shaders before the next tick.
 
         Raises:
             InvalidArgument: its attributes are out of range, or nothing can be rendered (with the reason).
@@ -97,11 +99,17 @@ class CameraRig:
             raise InvalidArgument(f"{sensor.type_id}: {error}") from error
         if self._renderer is None:
             self._renderer = self._open()
+        self._renderer.warm(world.weather, (view,))
         self._views[sensor.actor_id] = view
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
         self._views.pop(sensor.actor_id, None)
+
+    def weather_changed(self, world: World) -> None:
+        """Compile the shaders of a new weather for the cameras that there are."""
+        if self._renderer is not None and self._views:
+            self._renderer.warm(world.weather, tuple(set(self._views.values())))
 
     def render(self, world: World, sensors: Sequence[Sensor]) -> dict[int, list[Buffer]]:
         """Draw the pictures of these cameras.
@@ -112,7 +120,7 @@ class CameraRig:
         if not sensors or self._renderer is None:
             return {}
         self._renderer.set_actors(self._actor_array(world))
-        self._renderer.set_traffic_lights(world.lights.state)
+        self._renderer.set_traffic_lights(world.lights.state, world.light_ids)
         groups: dict[tuple, list[Sensor]] = {}
         for sensor in sensors:
             groups.setdefault((sensor.pose, self._views[sensor.actor_id]), []).append(sensor)
@@ -139,32 +147,28 @@ class CameraRig:
             raise InvalidArgument(f"cameras cannot be rendered: {error}") from error
 
     def _actor_array(self, world: World) -> np.ndarray:
-        drawn = [
-            actor for actor in world.actors.values() if actor.semantic_tags and not isinstance(actor, TrafficSign)
-        ]
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self._array = self._describe(drawn)
-            self._vehicle_rows = np.array([i for i, a in enumerate(drawn) if isinstance(a, Vehicle)], np.int64)
-            self._walker_rows = np.array([i for i, a in enumerate(drawn) if isinstance(a, Walker)], np.int64)
-            self._other = [(i, a) for i, a in enumerate(drawn) if not isinstance(a, Vehicle | Walker)]
-        array = self._array
-        rows, fleet = self._vehicle_rows, world.vehicles
-        array["position_m"][rows] = fleet.position_m
-        array["rotation_deg"][rows] = np.degrees(fleet.rotation_rad)
-        array["steer_rad"][rows] = fleet.steer_rad
-        array["wheel_turn_rad"][rows] = fleet.wheel_turn_rad
+        """Everything that moves: vehicles, then walkers, then visible props."""
+        if self._drawn_since != world.actors_changed:
+            self._drawn_since = world.actors_changed
+            self._props = [actor for actor in world.other_actors if _is_prop(actor)]
+            self._array = self._describe([*world.vehicle_actors, *world.walker_actors, *self._props])
+        fleet, walkers = world.vehicles, world.walkers
+        cars = self._array[: len(fleet)]
+        cars["position_m"] = fleet.position_m
+        cars["rotation_deg"] = np.degrees(fleet.rotation_rad)
+        cars["steer_rad"] = fleet.steer_rad
+        cars["wheel_turn_rad"] = fleet.wheel_turn_rad
         lights = np.array([vehicle.light_state for vehicle in world.vehicle_actors], np.uint32)
         braking = fleet.control[:, 2] > _BRAKE_LIGHT_FROM
-        array["lights"][rows] = np.where(braking, lights | np.uint32(VehicleLight.BRAKE), lights)
-        rows = self._walker_rows
-        array["position_m"][rows] = world.walkers.position_m
-        array["rotation_deg"][rows] = np.degrees(world.walkers.rotation_rad)
-        array["walk_phase"][rows] = world.walkers.stride_m * (2.0 * np.pi / _STRIDE_M)
-        for row, actor in self._other:
-            array["position_m"][row] = actor.pose[:3]
-            array["rotation_deg"][row] = actor.pose[3:]
-        return array
+        cars["lights"] = np.where(braking, lights | np.uint32(VehicleLight.BRAKE), lights)
+        people = self._array[len(fleet) : len(fleet) + len(walkers)]
+        people["position_m"] = walkers.position_m
+        people["rotation_deg"] = np.degrees(walkers.rotation_rad)
+        people["walk_phase"] = walkers.stride_m * (2.0 * np.pi / _STRIDE_M)
+        for row, actor in enumerate(self._props, len(fleet) + len(walkers)):
+            self._array["position_m"][row] = actor.pose[:3]
+            self._array["rotation_deg"][row] = actor.pose[3:]
+        return self._array
 
     def _describe(self, drawn: Sequence[Actor]) -> np.ndarray:
         array = np.zeros(len(drawn), ACTOR_DTYPE)
@@ -175,6 +179,11 @@ class CameraRig:
             array["tag"][row] = actor.semantic_tags[-1]
             array["instance"][row] = actor.actor_id & 0xFFFF
         return array
+
+
+def _is_prop(actor: Actor) -> bool:
+    """Whether an actor is drawn beside vehicles and walkers; signs and lights are part of the scenery."""
+    return bool(actor.semantic_tags) and not isinstance(actor, TrafficSign)
 
 
 def _cloth_color(actor_id: int) -> tuple[int, int, int]:

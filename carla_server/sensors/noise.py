@@ -1,4 +1,4 @@
-"""Gaussian sensor noise that depends on the sensor, its seed and the frame, never on the order of calls."""
+"""Gaussian sensor noise that depends on the sensor, its seed and the tick, never on the order of calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
     """Noise of one measurement.
 
     Args:
-        world: gives the run's seed and the frame.
+        world: gives the run's seed and the tick's number in the episode (a reloaded world measures the same again).
         sensor: gives its id and its `noise_seed` attribute.
         stddev: (N,) standard deviations; where all are 0 nothing is drawn.
 
@@ -33,5 +33,5 @@ def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
     if not stddev.any():
         return np.zeros(len(stddev))
     noise_seed = sensor.attributes.get("noise_seed", "0")
-    seed = derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.frame)
+    seed = derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.ticks)
     return np.random.default_rng(seed).normal(0.0, 1.0, len(stddev)) * stddev

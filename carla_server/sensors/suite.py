@@ -41,13 +41,17 @@ class SensorSuite:
             InvalidArgument: it cannot be measured, e.g. a camera where no GL can be opened.
         """
         if sensor.family in CAMERA_FAMILIES:
-            self._cameras.admit(sensor)
+            self._cameras.admit(world, sensor)
         self._sensors[sensor.actor_id] = sensor
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed sensor."""
         del self._sensors[sensor.actor_id]
         self._cameras.dismiss(sensor)
+
+    def weather_changed(self, world: World) -> None:
+        """Prepare the cameras for a new weather."""
+        self._cameras.weather_changed(world)
 
     def measure(
         self, world: World, contacts: list[Contact], subscribed: Container[int]

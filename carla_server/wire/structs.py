@@ -6,7 +6,6 @@ raises `InvalidArgument` naming the argument and the value. Structs travel as ar
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -150,17 +149,15 @@ def read_pose(value: Any, name: str = "transform") -> Pose:
 def read_vehicle_control(value: Any) -> VehicleControl:
     """carla.VehicleControl, clipped to its ranges as CARLA does."""
     parts = read_array(value, "vehicle control", 7)
-    throttle, steer, brake = (read_float(part, "throttle, steer or brake") for part in parts[:3])
-    if not (math.isfinite(throttle) and math.isfinite(steer) and math.isfinite(brake)):
-        raise InvalidArgument(f"vehicle control {parts[:3]} is not finite")
+    throttle, steer, brake, hand_brake, reverse, manual_gear_shift, gear = parts[:7]
     return VehicleControl(
-        min(max(throttle, 0.0), 1.0),
-        min(max(steer, -1.0), 1.0),
-        min(max(brake, 0.0), 1.0),
-        bool(parts[3]),
-        bool(parts[4]),
-        bool(parts[5]),
-        read_int(parts[6], "gear", -128, 127),
+        min(max(read_float(throttle, "throttle"), 0.0), 1.0),
+        min(max(read_float(steer, "steer"), -1.0), 1.0),
+        min(max(read_float(brake, "brake"), 0.0), 1.0),
+        bool(hand_brake),
+        bool(reverse),
+        bool(manual_gear_shift),
+        read_int(gear, "gear", -128, 127),
     )
 
 

@@ -50,14 +50,17 @@ class LightTriggers:
         vehicles = len(position_m)
         if not self._count or not vehicles:
             return np.full(vehicles, NO_LIGHT)
-        heading = np.stack([np.cos(yaw_rad), np.sin(yaw_rad)], 1)
-        middle = position_m[:, :2]
-        points = np.concatenate([middle, middle + heading * half_length_m[:, None]])
+        heading = np.empty((vehicles, 2))
+        np.cos(yaw_rad, out=heading[:, 0])
+        np.sin(yaw_rad, out=heading[:, 1])
+        points = np.empty((2 * vehicles, 2))
+        points[:vehicles] = position_m[:, :2]
+        points[vehicles:] = position_m[:, :2] + heading * half_length_m[:, None]
         within = np.abs(points @ self._into_boxes - self._origin) <= self._reach
         inside = within[:, : self._count] & within[:, self._count :]
-        at = inside[:vehicles] | inside[vehicles:]
-        if not at.any():
+        if not np.count_nonzero(inside):
             return np.full(vehicles, NO_LIGHT)
+        at = inside[:vehicles] | inside[vehicles:]
         along_lane = np.abs(heading @ self._into_boxes[:, self._count :])
         at &= along_lane > _MIN_ALIGNMENT
         at &= np.abs(position_m[:, 2:3] - self._height) < self._height_reach

@@ -1,8 +1,13 @@
-"""The rows of the world snapshot: one 119-byte record an actor, kept between ticks and changed in place."""
+"""The rows of the world snapshot: one 119-byte record an actor, kept between ticks and changed in place.
+
+Rows are grouped by kind, traffic lights first and vehicles and walkers last in the order of their fleets, so that
+each kind is one slice whose fields are written as whole arrays. Clients find actors by id, not by row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,55 +17,82 @@ from carla_server.world.actors import Actor, TrafficSign
 from carla_server.world.traffic_lights import TrafficLights
 
 _ACTIVE = 1
-_FIRST_CAPACITY = 64
+
+
+class _MotionFields(NamedTuple):
+    """Writable views into a slice of rows, (n, 3) float32 each."""
+
+    position_m: np.ndarray
+    rotation_deg: np.ndarray
+    velocity_mps: np.ndarray
+    angular_velocity_degps: np.ndarray
+    acceleration_mps2: np.ndarray
+
+    @staticmethod
+    def of(rows: np.ndarray) -> _MotionFields:
+        transform = rows["transform"]
+        return _MotionFields(
+            transform[:, :3],
+            transform[:, 3:],
+            rows["velocity_mps"],
+            rows["angular_velocity_degps"],
+            rows["acceleration_mps2"],
+        )
+
+    def write(self, fleet: VehicleFleet | WalkerFleet) -> None:
+        self.position_m[:] = fleet.position_m
+        np.degrees(fleet.rotation_rad, out=self.rotation_deg, casting="same_kind")
+        self.velocity_mps[:] = fleet.velocity_mps
+        np.degrees(fleet.angular_velocity_radps, out=self.angular_velocity_degps, casting="same_kind")
+        self.acceleration_mps2[:] = fleet.acceleration_mps2
 
 
 class SnapshotTable:
-    """All actors of an episode as the snapshot shows them, in order of their spawning."""
+    """All actors of an episode as the snapshot shows them."""
 
     def __init__(self) -> None:
-        self._rows = np.zeros(_FIRST_CAPACITY, ACTOR_STATE_DTYPE)
         self._row_of: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._row_of)
+        self._bytes = np.zeros((0, ACTOR_STATE_DTYPE.itemsize), np.uint8)
+        self.arrange((), (), (), ())
 
     @property
     def states(self) -> np.ndarray:
-        """(N,) view of `ACTOR_STATE_DTYPE`; valid until the next add or remove."""
-        return self._rows[: len(self._row_of)]
+        """(N,) of `ACTOR_STATE_DTYPE`, changed in place by every tick."""
+        return self._rows
 
-    def row_of(self, actor_id: int) -> int:
-        """Row of an actor; changes when an older actor is removed."""
-        return self._row_of[actor_id]
+    def arrange(
+        self,
+        lights: Sequence[Actor],
+        others: Sequence[Actor],
+        vehicles: Sequence[Actor],
+        walkers: Sequence[Actor],
+    ) -> None:
+        """Lay out the rows anew after actors came or went; those that stay keep what is written in theirs.
 
-    def rows_of(self, actors: Sequence[Actor]) -> np.ndarray:
-        """(n,) int64 rows of several actors."""
-        return np.array([self._row_of[actor.actor_id] for actor in actors], np.int64)
-
-    def add(self, actor: Actor) -> None:
-        """Append an actor with its present state."""
-        row = len(self._row_of)
-        if row == len(self._rows):
-            grown = np.zeros(2 * row, ACTOR_STATE_DTYPE)  # concatenate would repack the overlapping fields
-            grown[:row] = self._rows
-            self._rows = grown
-        self._rows[row] = np.zeros((), ACTOR_STATE_DTYPE)
-        self._rows["actor_id"][row] = actor.actor_id
-        self._rows["actor_state"][row] = _ACTIVE
-        if isinstance(actor, TrafficSign):
-            self._rows["sign_id"][row] = actor.sign_id.encode()[:32]
-        self._row_of[actor.actor_id] = row
-        self.update(actor)
-
-    def remove(self, actor_id: int) -> None:
-        """Drop an actor; later rows move up."""
-        row = self._row_of.pop(actor_id)
-        count = len(self._row_of)
-        self._rows[row:count] = self._rows[row + 1 : count + 1].copy()
-        for other, its_row in self._row_of.items():
-            if its_row > row:
-                self._row_of[other] = its_row - 1
+        Args:
+            lights: traffic lights in the order of the town's sites.
+            others: signs, sensors, props and whatever else.
+            vehicles, walkers: in the order of their fleets.
+        """
+        everyone = [*lights, *others, *vehicles, *walkers]
+        before = self._row_of
+        kept = [(row, before[actor.actor_id]) for row, actor in enumerate(everyone) if actor.actor_id in before]
+        rows = np.zeros(len(everyone), ACTOR_STATE_DTYPE)
+        raw = rows.view(np.uint8).reshape(-1, ACTOR_STATE_DTYPE.itemsize)  # fields overlap, so rows move as bytes
+        if kept:
+            new, old = np.array(kept).T
+            raw[new] = self._bytes[old]
+        self._rows, self._bytes = rows, raw
+        self._row_of = {actor.actor_id: row for row, actor in enumerate(everyone)}
+        for actor in everyone:
+            if actor.actor_id not in before:
+                self._add(actor)
+        first_vehicle, first_walker = len(lights) + len(others), len(everyone) - len(walkers)
+        self._lights = rows[: len(lights)]
+        self._vehicles = rows[first_vehicle:first_walker]
+        self._walkers = rows[first_walker:]
+        self._vehicle_motion = _MotionFields.of(self._vehicles)
+        self._walker_motion = _MotionFields.of(self._walkers)
 
     def update(self, actor: Actor) -> None:
         """Copy pose and motion of one actor into its row."""
@@ -78,52 +110,48 @@ class SnapshotTable:
         self._rows["velocity_mps"][row] = self._rows["velocity_mps"][self._row_of[parent.actor_id]]
 
     def write_vehicles(
-        self,
-        rows: np.ndarray,
-        fleet: VehicleFleet,
-        speed_limit_kmh: np.ndarray,
-        light_id: np.ndarray,
-        light_state: np.ndarray,
+        self, fleet: VehicleFleet, speed_limit_kmh: np.ndarray, light_id: np.ndarray, light_state: np.ndarray
     ) -> None:
         """Copy all vehicles.
 
         Args:
-            rows: (N,) their rows, in the fleet's order.
             fleet: their motion and control.
             speed_limit_kmh: (N,) limit where they are.
             light_id: (N,) actor id of the light they are at, 0 for none.
             light_state: (N,) its LightState; GREEN without a light.
         """
-        states = self._rows
-        self._write_motion(rows, fleet)
-        states["vehicle_throttle_steer_brake"][rows] = fleet.control[:, :3]
-        states["vehicle_flags"][rows] = fleet.control[:, 3:6]
-        states["vehicle_gear"][rows] = fleet.gear
-        states["vehicle_speed_limit_kmh"][rows] = speed_limit_kmh
-        states["vehicle_light_id"][rows] = light_id
-        states["vehicle_has_light"][rows] = light_id != 0
-        states["vehicle_light_state"][rows] = light_state
+        self._vehicle_motion.write(fleet)
+        rows = self._vehicles
+        rows["vehicle_throttle_steer_brake"] = fleet.control[:, :3]
+        rows["vehicle_flags"] = fleet.control[:, 3:6]
+        rows["vehicle_gear"] = fleet.gear
+        rows["vehicle_speed_limit_kmh"] = speed_limit_kmh
+        rows["vehicle_light_id"] = light_id
+        rows["vehicle_has_light"] = light_id != 0
+        rows["vehicle_light_state"] = light_state
 
-    def write_walkers(self, rows: np.ndarray, fleet: WalkerFleet) -> None:
-        """Copy all walkers; `rows` in the fleet's order."""
+    def write_walkers(self, fleet: WalkerFleet) -> None:
+        """Copy all walkers."""
+        rows = self._walkers
         if not len(rows):
             return
-        self._write_motion(rows, fleet)
-        self._rows["walker_direction"][rows] = fleet.control[:, :3]
-        self._rows["walker_speed_mps"][rows] = fleet.control[:, 3]
-        self._rows["walker_jump"][rows] = fleet.control[:, 4] != 0
+        self._walker_motion.write(fleet)
+        rows["walker_direction"] = fleet.control[:, :3]
+        rows["walker_speed_mps"] = fleet.control[:, 3]
+        rows["walker_jump"] = fleet.control[:, 4] != 0
 
     def write_lights(self, lights: TrafficLights) -> None:
-        """Copy all traffic lights; they are the first actors of an episode."""
-        states = self._rows[: len(lights)]
-        states["light_times_s"] = lights.times_s
-        states["light_elapsed_s"] = lights.elapsed_s
-        states["light_frozen"] = lights.frozen
-        states["light_state"] = lights.state
+        """Copy all traffic lights."""
+        rows = self._lights
+        rows["light_times_s"] = lights.times_s
+        rows["light_elapsed_s"] = lights.elapsed_s
+        rows["light_frozen"] = lights.frozen
+        rows["light_state"] = lights.state
 
-    def _write_motion(self, rows: np.ndarray, fleet: VehicleFleet | WalkerFleet) -> None:
-        states = self._rows
-        states["transform"][rows] = np.concatenate([fleet.position_m, np.degrees(fleet.rotation_rad)], 1)
-        states["velocity_mps"][rows] = fleet.velocity_mps
-        states["angular_velocity_degps"][rows] = np.degrees(fleet.angular_velocity_radps)
-        states["acceleration_mps2"][rows] = fleet.acceleration_mps2
+    def _add(self, actor: Actor) -> None:
+        row = self._row_of[actor.actor_id]
+        self._rows["actor_id"][row] = actor.actor_id
+        self._rows["actor_state"][row] = _ACTIVE
+        if isinstance(actor, TrafficSign):
+            self._rows["sign_id"][row] = actor.sign_id.encode()[:32]
+        self.update(actor)

@@ -35,7 +35,7 @@ SENSOR_FAMILIES: dict[str, str] = {
 }
 """Blueprint -> family of the sensors that this server measures."""
 
-_MEASURED_BY_CLIENT = "sensor.other.lane_invasion"
+MEASURED_BY_CLIENT = "sensor.other.lane_invasion"
 
 
 def blueprint_of(blueprint_id: str) -> Blueprint:
@@ -101,10 +101,10 @@ def make_actor(
             family=SENSOR_FAMILIES[blueprint.blueprint_id],
             tick_s=number(attributes.get("sensor_tick", "0"), "sensor_tick"),
         )
-    if kind == "sensor" and blueprint.blueprint_id != _MEASURED_BY_CLIENT:
+    if kind == "sensor" and blueprint.blueprint_id != MEASURED_BY_CLIENT:
         raise InvalidArgument(
             f"{blueprint.blueprint_id} is not measured by this server yet; it has "
-            f"{', '.join([*SENSOR_FAMILIES, _MEASURED_BY_CLIENT])}"
+            f"{', '.join([*SENSOR_FAMILIES, MEASURED_BY_CLIENT])}"
         )
     if blueprint.blueprint_id.startswith("static.prop."):
         box = BoundingBox((0.0, 0.0, blueprint.extent_m[2]), blueprint.extent_m)

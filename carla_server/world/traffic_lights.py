@@ -76,7 +76,7 @@ class TrafficLights:
         """Let time pass; frozen junctions stand still."""
         if not len(self.state):
             return
-        self.elapsed_s[~self.frozen] += delta_s
+        np.add(self.elapsed_s, delta_s, out=self.elapsed_s, where=~self.frozen)
         for group in self._groups:
             if group.frozen:
                 continue

@@ -29,7 +29,7 @@ from carla_server.world import spawning
 from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.poses import compose, wrap_deg
-from carla_server.world.regulation import NO_LIGHT, LightTriggers
+from carla_server.world.regulation import LightTriggers
 from carla_server.world.seeds import derive_seed
 from carla_server.world.snapshot import SnapshotTable
 from carla_server.world.street_lights import StreetLights
@@ -58,8 +58,11 @@ class World:
         frame: number of the last tick; goes on over episodes.
         elapsed_s: seconds since the episode began.
         episode_id: changes with every loaded map.
-        actors: all actors by id.
+        actors: all actors by id, in the order of their spawning.
+        actors_changed: grows whenever an actor comes or goes.
         vehicles, walkers: motion of these actors as arrays.
+        vehicle_actors, walker_actors: the same actors in the arrays' order; other_actors: all but these and lights.
+        light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         obstacle_tags: SemanticTag of each of the town's obstacles.
     """
 
@@ -84,8 +87,8 @@ class World:
         self.frame = 0
         self.settings = EpisodeSettings()
         self.sensors = SensorSuite(open_renderer)
-        self.last_snapshot: bytes | None = None
         self._episodes = 0
+        self.actors_changed = 0
         self._enter(town)
         self._next_stream_id = WORLD_STREAM_ID + 1
         self.begin_episode(town)
@@ -108,12 +111,13 @@ class World:
         self._table = SnapshotTable()
         self._props: set[int] = set()
         self._map_changed = True
+        self.last_snapshot: bytes | None = None  # one of the episode before would mislead those who subscribe now
         if reset_settings:
             self.settings = EpisodeSettings(no_rendering_mode=self.settings.no_rendering_mode)
-        for actor in spawning.make_furniture(town):
-            self._register(actor)
-        self.spectator = actor
-        self._next_actor_id = actor.actor_id + 1
+        self.actors.update((actor.actor_id, actor) for actor in spawning.make_furniture(town))
+        self.spectator = self.actors[len(self.actors)]
+        self._next_actor_id = self.spectator.actor_id + 1
+        self._sort_actors()
         self.sensors.begin_episode(self)
 
     # actors
@@ -158,7 +162,8 @@ class World:
         elif actor.collides and attachment is None:
             self._place_prop(actor)
         self._next_actor_id += 1
-        self._register(actor)
+        self.actors[actor.actor_id] = actor
+        self._sort_actors()
         return actor
 
     def destroy(self, actor_id: int) -> None:
@@ -171,7 +176,6 @@ class World:
         if actor is self.spectator or isinstance(actor, spawning.TrafficSign):
             raise InvalidArgument(f"actor {actor_id} ({actor.type_id}) belongs to the map and cannot be destroyed")
         del self.actors[actor_id]
-        self._table.remove(actor_id)
         if isinstance(actor, Vehicle):
             self.vehicles.remove(actor_id)
         elif isinstance(actor, Walker):
@@ -225,6 +229,11 @@ class World:
         actor.collides = enabled
         self.collisions.set_enabled(actor.actor_id, enabled)
 
+    def set_weather(self, weather: WeatherValues) -> None:
+        """Change the weather from the next tick on."""
+        self.weather = weather
+        self.sensors.weather_changed(self)
+
     # time
 
     @property
@@ -247,7 +256,7 @@ class World:
         self.walkers.step(delta_s, self.town.ground)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
         self._write_vehicles()
-        self._table.write_walkers(self._walker_rows, self.walkers)
+        self._table.write_walkers(self.walkers)
         self._table.write_lights(self.lights)
         self._follow_parents()
         self.last_snapshot = pack_snapshot(
@@ -272,22 +281,19 @@ class World:
         self._triggers = LightTriggers(town.traffic_lights)
         self._obstacles = BoxArray.of(town.obstacles)
 
-    def _register(self, actor: Actor) -> None:
-        self.actors[actor.actor_id] = actor
-        self._table.add(actor)
-        self._sort_actors()
-
     def _sort_actors(self) -> None:
-        """Refresh what follows from who exists; rows of vehicles and walkers are in the fleets' order."""
+        """Refresh what follows from who exists; vehicles and walkers are in the fleets' order."""
         everyone = self.actors.values()
+        lights = [actor for actor in everyone if isinstance(actor, TrafficLight)]
+        others = [actor for actor in everyone if not isinstance(actor, TrafficLight | Vehicle | Walker)]
         self.vehicle_actors = [actor for actor in everyone if isinstance(actor, Vehicle)]
         self.walker_actors = [actor for actor in everyone if isinstance(actor, Walker)]
+        self.other_actors = others
         self._attached = [actor for actor in everyone if actor.attachment is not None]
-        self._vehicle_rows = self._table.rows_of(self.vehicle_actors)
-        self._walker_rows = self._table.rows_of(self.walker_actors)
-        self._light_ids = np.array(
-            [actor.actor_id for actor in everyone if isinstance(actor, TrafficLight)] + [0], np.uint32
-        )
+        self._table.arrange(lights, others, self.vehicle_actors, self.walker_actors)
+        self.light_ids = np.array([actor.actor_id for actor in lights], np.uint32)
+        self._light_ids_or_none = np.append(self.light_ids, np.uint32(0))  # NO_LIGHT picks the last one
+        self.actors_changed += 1
 
     def _place_prop(self, actor: Actor) -> None:
         """Let vehicles collide with a prop; one far outside the map is out of their reach and left out."""
@@ -329,11 +335,9 @@ class World:
             return
         front_m = fleet.box_center_m[:, 0] + fleet.extent_m[:, 0]
         site = self._triggers.site_of(fleet.position_m, fleet.rotation_rad[:, 1], front_m)
-        light_state = np.full(len(site), LightState.GREEN, np.uint8)
-        at_light = site != NO_LIGHT
-        light_state[at_light] = self.lights.state[site[at_light]]
+        light_state = np.append(self.lights.state, np.uint8(LightState.GREEN))[site]
         limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
-        self._table.write_vehicles(self._vehicle_rows, fleet, limit_kmh, self._light_ids[site], light_state)
+        self._table.write_vehicles(fleet, limit_kmh, self._light_ids_or_none[site], light_state)
 
 
 def _vehicle_spec(actor: Vehicle) -> VehicleSpec:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,15 +51,18 @@ def test_equal_seeds_give_equal_snapshots_in_two_processes_and_another_seed_diff
     assert digests[0] != digests[2]
 
 
-def test_traffic_manager_drives_twenty_cars_lawfully(fresh_server):
+def test_traffic_manager_takes_our_road_map_and_drives_twenty_cars_lawfully(fresh_server, tmp_path):
     server = fresh_server("--no-rendering")
     done = subprocess.run(
         [sys.executable, str(DRIVE_TRAFFIC), str(server.port), "20", "600"],
         capture_output=True,
         text=True,
         timeout=150,
+        env=os.environ | {"CARLA_CACHE_DIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
+    assert "InMemoryMap" not in done.stdout + done.stderr
+    assert [path.parent.name for path in tmp_path.rglob("TownGrid-*.bin") if path.parent.name != "Nav"] == ["TM"]
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["cars"] == 20
     assert seen["mean_distance_m"] > 60.0

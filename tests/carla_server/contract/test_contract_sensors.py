@@ -141,3 +141,37 @@ def test_a_camera_of_impossible_size_is_refused_with_the_range(world, car):
     blueprint.set_attribute("image_size_x", "0")
     with pytest.raises(RuntimeError, match="width_px"):
         world.spawn_actor(blueprint, carla.Transform(), attach_to=car)
+
+
+def test_many_sensors_are_stopped_and_destroyed_in_one_batch_before_the_next_tick(client, world):
+    """The tick is `world.tick()`: the client's `apply_batch_sync(..., True)` keeps Python's lock while it waits for
+    the snapshot, and its reader threads need that lock to forget the callbacks of the stopped sensors.
+    """
+    library = world.get_blueprint_library()
+    points = world.get_map().get_spawn_points()
+    for _ in range(5):
+        cars = [world.spawn_actor(library.find("vehicle.audi.tt"), point) for point in points[:20:4]]
+        listeners = [Listener(world, "sensor.other.imu", car) for car in cars]
+        frame = world.tick()
+        assert {listener.next().frame for listener in listeners} == {frame}
+        for listener in listeners:
+            listener.sensor.stop()
+        doomed = [*(listener.sensor for listener in listeners), *cars]
+        answers = client.apply_batch_sync([carla.command.DestroyActor(actor) for actor in doomed], False)
+        assert not any(answer.error for answer in answers)
+        assert world.tick() == frame + 1
+        assert {actor.id for actor in doomed}.isdisjoint(actor.id for actor in world.get_snapshot())
+
+
+def test_a_world_reloads_while_its_sensors_are_listening(client, world):
+    blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
+    forgotten = []
+    for _ in range(5):
+        car = world.spawn_actor(blueprint, world.get_map().get_spawn_points()[0])
+        forgotten += [Listener(world, "sensor.other.imu", car) for _ in range(3)]
+        frame = world.tick()
+        assert {listener.next().frame for listener in forgotten[-3:]} == {frame}
+        world = client.reload_world(False)
+        assert world.tick() > frame
+    for listener in forgotten:
+        listener.sensor.stop()

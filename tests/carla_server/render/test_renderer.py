@@ -257,6 +257,16 @@ def test_the_sun_casts_the_shadow_of_a_car(renderer):
     assert (darker[road] > 15).sum() > 30
 
 
+def test_shadows_do_not_depend_on_where_the_camera_was_before(renderer):
+    def picture(x_m: float) -> np.ndarray:
+        return renderer.render(CAMERA, (x_m, 2.0, 8.0, -20.0, 0.0, 0.0), CLEAR_DAY, frozenset({"rgb"}))["rgb"]
+
+    places = (7.9, 8.1, 24.1)
+    first = {place: picture(place) for place in places}
+    for place in (8.1, 7.9, 8.1, 24.1, 7.9, 24.1, 8.1):
+        assert (picture(place) == first[place]).all()
+
+
 def test_walkers_move_their_legs(renderer):
     masks = []
     for phase in (0.0, np.pi / 2):

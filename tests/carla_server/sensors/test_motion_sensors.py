@@ -39,7 +39,7 @@ class Drive:
     """A world with one car (id 1) and perhaps a second (id 2), stepped by hand."""
 
     def __init__(self, *poses: tuple[float, ...], obstacles: tuple[Box, ...] = ()) -> None:
-        self.seed, self.frame, self.layout = 5, 0, LAYOUTS["0.9.16"]
+        self.seed, self.ticks, self.layout = 5, 0, LAYOUTS["0.9.16"]
         self.vehicles, self.walkers = VehicleFleet(), WalkerFleet()
         self.collisions = CollisionWorld(obstacles, [SemanticTag.BUILDINGS] * len(obstacles))
         self.town = SimpleNamespace(opendrive=ROADLESS)
@@ -65,7 +65,7 @@ class Drive:
 
     def tick(self, sensor: Sensor, times: int = 1) -> None:
         for _ in range(times):
-            self.frame += 1
+            self.ticks += 1
             self.vehicles.step(0.05, Flat())
             self.contacts = self.collisions.step(self.vehicles, self.walkers, 0.05)
             self.follow(sensor)
@@ -107,18 +107,18 @@ def test_braking_and_turning_show_in_the_sensors_own_frame() -> None:
     assert accelerometer[1] == pytest.approx(speed * gyroscope[2], rel=0.15)
 
 
-def test_imu_noise_depends_on_seed_and_frame_only() -> None:
-    def measure(noise_seed: int, frame: int) -> bytes:
+def test_imu_noise_depends_on_seed_and_tick_only() -> None:
+    def measure(noise_seed: int, tick: int) -> bytes:
         world = Drive((0.0,) * 6)
         imu = world.sensor("imu", noise_accel_stddev_x=0.1, noise_gyro_bias_z=0.5, noise_seed=noise_seed)
-        world.frame = frame
+        world.ticks = tick
         return measure_imu(world, imu)
 
     assert measure(1, 7) == measure(1, 7)
     assert measure(1, 7) != measure(1, 8)
     assert measure(1, 7) != measure(2, 7)
     assert msgpack.unpackb(measure(1, 7))[1][2] == pytest.approx(0.5)
-    spread = [msgpack.unpackb(measure(1, frame))[0][0] for frame in range(400)]
+    spread = [msgpack.unpackb(measure(1, tick))[0][0] for tick in range(400)]
     assert np.std(spread) == pytest.approx(0.1, rel=0.15)
 
 

@@ -68,7 +68,11 @@ class PaintedRenderer:
     def __init__(self, town):
         self.town = town
         self.calls = []
+        self.warmed = []
         self.closed = False
+
+    def warm(self, weather, cameras=()):
+        self.warmed.append((tuple(weather), tuple(cameras)))
 
     def mesh_id(self, blueprint_id, extent_m):
         return 3
@@ -76,8 +80,9 @@ class PaintedRenderer:
     def set_actors(self, actors):
         self.actors = actors.copy()
 
-    def set_traffic_lights(self, states):
+    def set_traffic_lights(self, states, actor_ids=None):
         self.lights = states.copy()
+        self.light_ids = actor_ids.tolist()
 
     def render(self, camera, pose, weather, outputs, elapsed_s, frame):
         self.calls.append((camera, tuple(pose), outputs))

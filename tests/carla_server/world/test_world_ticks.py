@@ -56,6 +56,7 @@ def test_a_new_episode_resets_time_and_actors_but_not_the_frame(make_world, tiny
     world.tick(0.05, {})
     world.begin_episode(tiny_town)
     assert world.episode_id != first_episode
+    assert world.last_snapshot is None
     assert not world.vehicle_actors
     output = world.tick(0.05, {})
     assert struct.unpack_from("<QQd", output.snapshot)[1:] == (2, 0.05)
@@ -79,6 +80,37 @@ def test_cameras_of_one_view_share_one_drawing(make_world, renderers):
     assert struct.unpack("<IIf", image_header) == (32, 18, 90.0)
     assert memoryview(pixels).nbytes == 32 * 18 * 4
     assert renderer.actors["instance"].tolist() == [vehicle.actor_id]
+    assert renderer.light_ids == [1, 2]
+
+
+def test_shaders_are_compiled_when_a_camera_or_the_weather_comes_never_in_a_tick(make_world, renderers):
+    world = make_world()
+    fog = (10.0,) * 14
+    world.set_weather(fog)
+    assert renderers == []
+    camera = world.spawn(CAMERA, HERE)
+    assert [(weather, len(views)) for weather, views in renderers[0].warmed] == [(fog, 1)]
+    rain = (20.0,) * 14
+    world.set_weather(rain)
+    world.tick(0.05, {camera.stream_id})
+    assert [weather for weather, _ in renderers[0].warmed] == [fog, rain]
+
+
+def test_the_actors_drawn_follow_who_comes_and_goes(make_world, renderers):
+    world = make_world()
+    camera = world.spawn(CAMERA, HERE)
+    cone = world.spawn(ActorDescription(0, "static.prop.trafficcone01", ()), (8.0, 8.0, 0.0, 0.0, 0.0, 0.0))
+    walker = world.spawn(ActorDescription(0, "walker.pedestrian.0001", ()), (0.0, -9.0, 1.0, 0.0, 0.0, 0.0))
+    vehicle = world.spawn(car(), (20.0, 0.0, 0.1, 0.0, 90.0, 0.0))
+    world.tick(0.05, {camera.stream_id})
+    drawn = {int(row["instance"]): row for row in renderers[0].actors}
+    assert set(drawn) == {cone.actor_id, walker.actor_id, vehicle.actor_id}
+    assert drawn[cone.actor_id]["position_m"].tolist() == [8.0, 8.0, 0.0]
+    assert drawn[walker.actor_id]["position_m"][1] == pytest.approx(-9.0)
+    assert drawn[vehicle.actor_id]["rotation_deg"][1] == pytest.approx(90.0)
+    world.destroy(walker.actor_id)
+    world.tick(0.05, {camera.stream_id})
+    assert {int(row["instance"]) for row in renderers[0].actors} == {cone.actor_id, vehicle.actor_id}
 
 
 def test_what_nobody_listens_to_is_not_drawn(make_world, renderers):
