@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from augment.conditions import Condition
+from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
-from carla_agents.simulator.errors import SimulatorError
+from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session
 from leaderboard.drive import DriveConfig, Driver, OnTick, drive_route
 from leaderboard.results import DriveKey, DriveRecord, Results
 from leaderboard.score import Metric, Summary
 from scenarios.route_files import RouteSpec, read_routes
+
+MAX_ATTEMPTS = 3
+"""How often one drive is begun in a row if the Traffic Manager stalls in it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def evaluate(
     """Drive everything that the result file does not hold yet.
 
     If the simulator dies during a drive, that is noted, a new session is opened and the next drive begins; ask
-    `Results.missing` afterwards, or let `Results.summary` refuse.
+    `Results.missing` afterwards, or let `Results.summary` refuse. If only the Traffic Manager stalls, that is noted
+    too and the drive is driven again, `MAX_ATTEMPTS` times in all.
 
     Args:
         open_session: opens the simulator; called again after it died.
@@ -141,20 +146,39 @@ def _drive_until_crash(
             if spec.town != town:
                 raise ValueError(f"route {spec.route_id} is made for {spec.town!r}, the simulator runs {town!r}")
             route = planner.plan(spec.waypoints_m)
-            results.begin(key)
             try:
-                record = drive_route(session, route, key, driver, config.drive, on_tick(key) if on_tick else None)
+                record = _drive_attempts(session, route, key, driver, config.drive, results, on_tick)
             except SimulatorError as error:
                 results.add_crash(key, str(error))
                 return True
             except KeyboardInterrupt:
                 results.give_up()
                 raise
-            results.add(record)
-            if on_drive is not None:
-                on_drive(record, len(results.records), len(results.planned))
+            if record is not None:
+                results.add(record)
+                if on_drive is not None:
+                    on_drive(record, len(results.records), len(results.planned))
             key = next(waiting, None)
     return False
+
+
+def _drive_attempts(
+    session: Session,
+    route: Route,
+    key: DriveKey,
+    driver: Driver,
+    config: DriveConfig,
+    results: Results,
+    on_tick: Callable[[DriveKey], OnTick | None] | None,
+) -> DriveRecord | None:
+    """Drive, and again if the Traffic Manager stalls; None if it did so every time."""
+    for _ in range(MAX_ATTEMPTS):
+        results.begin(key)
+        try:
+            return drive_route(session, route, key, driver, config, on_tick(key) if on_tick else None)
+        except TrafficManagerStalled as error:
+            results.add_crash(key, str(error))
+    return None
 
 
 def score_table(by_condition: dict[str, Summary]) -> str:

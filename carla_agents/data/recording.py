@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,10 +17,12 @@ from carla_agents.data.recording_config import RecordingConfig, estimated_bytes
 from carla_agents.data.stop_request import StopRequest
 from carla_agents.data.store_writer import StoreWriter
 from carla_agents.driving.route_planner import RoutePlanner
-from carla_agents.simulator.errors import SimulatorError
+from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session, SimulatorConfig
 
 _RESERVE_BYTES = 64 << 20
+_MAX_ATTEMPTS = 3
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def record(
     """Drive and record; called again with the same arguments it goes on where it was stopped or killed.
 
     Finished drives are skipped and an unfinished one is driven anew, so the store ends up the same (on the embedded
-    server byte for byte).
+    server byte for byte). A drive in which the Traffic Manager stalled is driven anew as well, at most twice.
 
     Args:
         root: folder of the store; created if absent.
@@ -66,7 +69,8 @@ def record(
     Raises:
         Stopped: Ctrl-C or SIGTERM; everything recorded is kept.
         StoreError: the disk is or would be full, or the folder belongs to another run.
-        SimulatorError: the simulator could not be reached, was lost, or missed a picture.
+        SimulatorError: the simulator could not be reached, was lost, or missed a picture, or its Traffic Manager
+            stalled three times in one drive.
     """
     made: list[str] = []
     with StoreWriter.open(root, config.store) as store, StopRequest() as stop:
@@ -84,13 +88,35 @@ def record(
                 _check_space(store.root, 0)
                 tell = _Teller(on_frame, drive, number, len(drives), frames)
                 try:
-                    frames += DriveRecorder(session, planner, drive, config, store).run(stop, tell)
+                    frames += _drive_attempts(session, planner, drive, config, store, stop, tell)
                 except SimulatorError:
                     # Ctrl-C reaches an embedded server too: then its loss is a consequence, not the news.
                     stop.check(f"{number} of {len(drives)} drives are recorded; the same command goes on from here")
                     raise
                 made.append(drive.route_id)
     return made
+
+
+def _drive_attempts(
+    session: Session,
+    planner: RoutePlanner,
+    drive: Drive,
+    config: RecordingConfig,
+    store: StoreWriter,
+    stop: StopRequest,
+    tell: _Teller,
+) -> int:
+    """Drive, and again from the beginning if the Traffic Manager stalls; returns the number of frames recorded."""
+    attempt = 1
+    while True:
+        try:
+            return DriveRecorder(session, planner, drive, config, store).run(stop, tell)
+        except TrafficManagerStalled as error:
+            store.resume()
+            if attempt == _MAX_ATTEMPTS:
+                raise
+            attempt += 1
+            _log.warning("attempt %d of %d at drive %s: %s", attempt, _MAX_ATTEMPTS, drive.route_id, error)
 
 
 @dataclass(frozen=True)

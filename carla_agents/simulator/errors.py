@@ -31,6 +31,10 @@ class ServerLost(SimulatorError):
     """The server died or stopped answering during a session."""
 
 
+class TrafficManagerStalled(SimulatorError):
+    """A tick hung on CARLA's Traffic Manager and had to be woken; what was under way has to be done again."""
+
+
 class SpawnFailed(SimulatorError):
     """An actor could not be created."""
 

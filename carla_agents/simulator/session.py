@@ -11,9 +11,16 @@ from typing import Any
 import carla
 
 from carla_agents.simulator.embedded import EmbeddedServer
-from carla_agents.simulator.errors import ServerLost, SimulatorError, SpawnFailed, StillLoading
+from carla_agents.simulator.errors import (
+    ServerLost,
+    SimulatorError,
+    SpawnFailed,
+    StillLoading,
+    TrafficManagerStalled,
+)
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.probe import ServerInfo, probe
+from carla_agents.simulator.stall_watch import StallWatch
 from carla_agents.simulator.thread_watch import ThreadWatch
 from carla_agents.simulator.walker_lights import settle_walkers
 
@@ -90,6 +97,7 @@ class Session:
         self._traffic_manager: carla.TrafficManager | None = None
         self._traffic_manager_port = 0
         self._traffic_manager_threads = ThreadWatch()
+        self._stall_watch: StallWatch | None = None
         self._closed = False
         self._walkers_settled = False
         self.server_info = _wait_until_ready(config)
@@ -155,17 +163,30 @@ class Session:
 
         Raises:
             ServerLost: the server died or did not answer in time.
+            TrafficManagerStalled: the tick hung and was freed; `reset` and begin anew.
             SimulatorError: the server answered with an error.
         """
-        if not self._traffic_manager_threads.wait_asleep(self.config.timeout_s):
+        if not self._traffic_manager_threads.wait_settled(self.config.timeout_s):
             raise SimulatorError(
                 f"the Traffic Manager of this process was still at work after {self.config.timeout_s:g} s; "
                 "is the machine overloaded?"
             )
+        watch = self._stall_watch
         try:
+            if watch is not None:
+                watch.tick_begins()
             self.frame_id = self.world.tick()
         except RuntimeError as error:
             raise self._fault(error) from error
+        finally:
+            if watch is not None:
+                watch.tick_ends()
+        if watch is not None and watch.take_rescues():
+            raise TrafficManagerStalled(
+                f"CARLA's Traffic Manager lost a wake-up and hung in the tick to frame {self.frame_id}; it was woken "
+                "from outside and the world goes on, but it may have made a step more than the world did, so this "
+                "drive is no longer the one of its seed: call reset() and drive again"
+            )
         return self.frame_id
 
     def snapshot(self) -> carla.WorldSnapshot:
@@ -249,6 +270,9 @@ class Session:
             with self._traffic_manager_threads:
                 self._traffic_manager = self.client.get_trafficmanager(self._traffic_manager_port)
             self._traffic_manager.set_synchronous_mode(True)
+            if self._stall_watch is None:
+                self._stall_watch = StallWatch(self._server.pid if self._server else None, self.config.timeout_s)
+            self._stall_watch.follow(self._traffic_manager_port, self._traffic_manager_threads.watched)
         self._traffic_manager.set_random_device_seed(seed)
         return self._traffic_manager
 
@@ -288,6 +312,8 @@ class Session:
             if self._server is None:
                 raise self._fault(error) from error
         finally:
+            if self._stall_watch is not None:
+                self._stall_watch.close()
             if self._server is not None:
                 self._server.stop()
 
@@ -315,9 +341,13 @@ class Session:
         # An asynchronous Traffic Manager whose server goes away aborts the whole client process,
         # so it must be gone before the server is.
         if self._traffic_manager is not None:
+            # Shutting down wakes its thread as a tick does, and loses the wake-up in the same way.
+            self._traffic_manager_threads.wait_settled(self.config.timeout_s)
             self._traffic_manager.shut_down()
             self._traffic_manager = None
             self._traffic_manager_threads.close()
+            if self._stall_watch is not None:
+                self._stall_watch.forget()
 
     def _what_now(self) -> str:
         if self.can_be_replaced:

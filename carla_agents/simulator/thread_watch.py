@@ -1,4 +1,4 @@
-"""`ThreadWatch`: waits until threads of this process are asleep, as Linux sees them."""
+"""`ThreadWatch`: waits until threads of this process wait for an event, as Linux sees them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 
 _LONGEST_NAP_S = 0.001
+_FUTEX = b"202"  # system call number on x86-64, the only architecture the carla package exists for
+_WAIT_BITSET = 9
 
 
 def thread_ids() -> set[int]:
@@ -17,14 +19,22 @@ def thread_ids() -> set[int]:
 class ThreadWatch:
     """Watches the threads that were started inside its `with` block.
 
-    The Traffic Manager of CARLA 0.9.16's client loses a wake-up when it is ticked while its thread has just decided
-    to sleep but does not sleep yet (it notifies without holding the lock); then `world.tick()` never returns, and as
-    it holds Python's lock, nothing else runs either. A simulator that ticks ten thousand times a minute meets that
-    moment. Waiting until the thread really sleeps closes it.
+    The Traffic Manager of CARLA 0.9.16's client notifies without holding the lock. At the end of a step its thread
+    asks the server for the settings and only then waits for the next step; if `world.tick()` notifies it between its
+    look at the flag and its sleep, the wake-up is lost and `tick` never returns, nor does anything else in Python, as
+    it holds the interpreter's lock. A simulator that ticks ten thousand times a minute meets that moment. Waiting
+    until the thread waits on its condition variable (a futex without a time limit; remote calls have one) closes it.
+    A second such moment, at the step's end, cannot be closed from here; `StallWatch` frees the tick that meets it.
     """
 
     def __init__(self) -> None:
         self._files: list[int] = []
+        self._thread_ids: list[int] = []
+
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """Ids of the watched threads."""
+        return tuple(self._thread_ids)
 
     def __enter__(self) -> ThreadWatch:
         self._before = thread_ids()
@@ -34,16 +44,18 @@ class ThreadWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for thread_id in sorted(thread_ids() - self._before):
-            self._files.append(os.open(f"/proc/self/task/{thread_id}/stat", os.O_RDONLY | os.O_CLOEXEC))
+            self._thread_ids.append(thread_id)
+            self._files.append(os.open(f"/proc/self/task/{thread_id}/syscall", os.O_RDONLY | os.O_CLOEXEC))
 
-    def wait_asleep(self, timeout_s: float) -> bool:
-        """Wait until every watched thread sleeps or has ended; False if one was still running after `timeout_s`."""
+    def wait_settled(self, timeout_s: float) -> bool:
+        """Wait until no watched thread is at work; False if one still was after `timeout_s`.
+
+        At work are threads that run or that wait for the answer to a remote call; not at work are threads that have
+        ended, that wait on a condition variable, or that wait for network traffic.
+        """
         deadline_s = 0.0
         nap_s = 0.00002
-        while self._files:
-            awake = [file for file in self._files if _is_running(file)]
-            if not awake:
-                return True
+        while not all(_is_settled(file) for file in self._files):
             now_s = time.monotonic()
             deadline_s = deadline_s or now_s + timeout_s
             if now_s > deadline_s:
@@ -57,12 +69,19 @@ class ThreadWatch:
         for file in self._files:
             os.close(file)
         self._files.clear()
+        self._thread_ids.clear()
 
 
-def _is_running(file: int) -> bool:
+def _is_settled(file: int) -> bool:
     try:
-        line = os.pread(file, 128, 0)
+        words = os.pread(file, 256, 0).split()
     except ProcessLookupError:
+        return True
+    if not words or words[0] == b"running":
         return False
-    # "tid (name) state ...": the name may hold anything, the state follows the last parenthesis.
-    return line[line.rindex(b")") + 2 : line.rindex(b")") + 3] in b"RD"
+    if words[0] != _FUTEX:
+        return True
+    # futex(address, operation, value, timeout): a condition variable waits with a bit set and here without a timeout;
+    # a mutex waits without a bit set, a remote call with a timeout.
+    operation, timeout = int(words[2], 16), int(words[4], 16)
+    return operation & 0x7F == _WAIT_BITSET and timeout == 0

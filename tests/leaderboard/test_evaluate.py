@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from carla_agents.simulator.errors import TrafficManagerStalled
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.session import Session, SimulatorConfig
 from leaderboard.drive import DriveConfig
@@ -48,6 +49,25 @@ class Saboteur(ExpertDriver):
         self.ticks += 1
         if self.ticks == 20:
             os.kill(self.session.server.pid, signal.SIGKILL)
+        return super().control(view)
+
+
+class Unlucky(ExpertDriver):
+    """The expert, but the Traffic Manager stalls in the first drives after twenty ticks."""
+
+    def __init__(self, stalls: int) -> None:
+        super().__init__()
+        self.stalls = stalls
+
+    def begin(self, session, ego, route, seed):
+        super().begin(session, ego, route, seed)
+        self.ticks = 0
+
+    def control(self, view):
+        self.ticks += 1
+        if self.ticks == 20 and self.stalls:
+            self.stalls -= 1
+            raise TrafficManagerStalled("the Traffic Manager stalled")
         return super().control(view)
 
 
@@ -115,6 +135,27 @@ def test_the_expert_completes_its_routes_and_the_same_seed_gives_the_same_record
     ]
     assert "2 of 2 drives complete and clean" in headline(first)
     assert score_table(first.by_condition()).splitlines()[1].split()[:5] == ["clear-day", "2", "100.0", "±", "0.0"]
+
+
+def test_a_drive_in_which_the_traffic_manager_stalls_is_driven_again_twice_at_most(config, shared, tmp_path):
+    opened, watched = [], []
+
+    def open_shared():
+        opened.append(1)
+        return shared
+
+    def watch(key):
+        watched.append(str(key))
+
+    plain = evaluate(lambda: shared, ExpertDriver(), "expert", config, tmp_path / "plain.json")
+    stalled = evaluate(open_shared, Unlucky(2), "expert", config, tmp_path / "r.json", on_tick=watch)
+    assert [crash["drive"] for crash in stalled.crashes] == ["1000/clear-day/0"] * 2
+    assert watched == ["1000/clear-day/0"] * 3 + ["1001/clear-day/0"]
+    assert stalled.records == plain.records
+    hopeless = evaluate(open_shared, Unlucky(3), "expert", config, tmp_path / "h.json")
+    assert [str(key) for key in hopeless.missing()] == ["1000/clear-day/0"]
+    assert len(hopeless.crashes) == 3
+    assert len(opened) == 2, "the simulator goes on"
 
 
 def test_who_does_not_move_is_blocked(config, shared, tmp_path):

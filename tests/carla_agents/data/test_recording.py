@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from carla_agents.data.recording import record
 from carla_agents.data.recording_config import RecordingConfig, estimated_bytes
 from carla_agents.data.store import Store
 from carla_agents.policies.base import CameraSpec
+from carla_agents.simulator.errors import TrafficManagerStalled
+from carla_agents.simulator.stall_watch import StallWatch
 
 _WEATHERS = {
     "clear-day": (5.0, 0, 0, 10, -60, 55, 2, 0.75, 0.1, 0, 1, 0.03, 0.0331, 0),
@@ -116,6 +119,31 @@ def test_a_recording_stopped_by_ctrl_c_and_then_killed_ends_as_if_it_had_run_thr
     assert code == -signal.SIGKILL
     assert _start(root).wait() == 0
     assert _digest(root) == _digest(tmp_path / "whole")
+
+
+def _stall_at_ticks(monkeypatch, *numbers: int) -> None:
+    """Lets the watch report a stall at these ticks."""
+    asked = itertools.count(1)
+    monkeypatch.setattr(StallWatch, "take_rescues", lambda watch: int(next(asked) in numbers))
+
+
+def test_a_drive_in_which_the_traffic_manager_stalls_is_driven_anew(tmp_path, monkeypatch, caplog):
+    drives = _drives(1)
+    record(tmp_path / "plain", drives, _CONFIG)
+    # While the scene is set, then well into the drive.
+    _stall_at_ticks(monkeypatch, 5, 40)
+    assert record(tmp_path / "stalled", drives, _CONFIG) == [drives[0].route_id]
+    assert _digest(tmp_path / "stalled") == _digest(tmp_path / "plain")
+    assert [message[:14] for message in caplog.messages] == ["attempt 2 of 3", "attempt 3 of 3"]
+
+
+def test_a_recording_ends_when_the_traffic_manager_stalls_in_every_attempt_and_keeps_nothing_of_it(
+    tmp_path, monkeypatch
+):
+    _stall_at_ticks(monkeypatch, 20, 40, 60)
+    with pytest.raises(TrafficManagerStalled):
+        record(tmp_path / "s", _drives(1), _CONFIG)
+    assert Store.read(tmp_path / "s").routes() == []
 
 
 def test_too_little_disk_is_said_before_anything_is_driven(tmp_path, monkeypatch):
