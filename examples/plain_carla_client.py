@@ -57,12 +57,13 @@ def main() -> None:
         speeds = [car.get_velocity().length() for car in spawned if car is not camera]
         print(f"{options.ticks} ticks; mean speed of {len(speeds)} cars {sum(speeds) / len(speeds):.1f} m/s")
     finally:
-        manager.set_synchronous_mode(False)
-        world.apply_settings(original)
+        # The Traffic Manager ends first: one that still drives cars that are gone ends the process.
+        manager.shut_down()
         for actor in reversed(spawned):
             if actor.type_id.startswith("sensor."):
                 actor.stop()
             actor.destroy()
+        world.apply_settings(original)
 
 
 if __name__ == "__main__":
