@@ -68,7 +68,7 @@ def write_demo_page(path: Path, outcome: DemoOutcome) -> None:
 def _recorded(page: Page, outcome: DemoOutcome) -> None:
     page.heading("1. Recorded by the expert")
     frames = outcome.store.frames()
-    made = Counter((variant.condition, variant.synthesizer.split("-")[0]) for variant in outcome.store.variants())
+    made = Counter((variant.condition, variant.synthesizer.rsplit("-", 1)[0]) for variant in outcome.store.variants())
     real = Counter((frame.condition, "recorded, " + frame.split) for frame in frames)
     page.table(
         ["condition", "kind", "frames"],
