@@ -12,6 +12,8 @@ import sys
 
 import carla
 
+from carla_agents.simulator.thread_watch import ThreadWatch
+
 
 def main(port: int, cars: int, ticks: int) -> dict:
     client = carla.Client("127.0.0.1", port)
@@ -24,7 +26,15 @@ def main(port: int, cars: int, ticks: int) -> dict:
     world.apply_settings(settings)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         traffic_port = probe.getsockname()[1]
-    traffic = client.get_trafficmanager(traffic_port)
+    watch = ThreadWatch()
+    with watch:
+        traffic = client.get_trafficmanager(traffic_port)
+
+    def tick() -> None:
+        # The client's Traffic Manager can lose its wake-up and then hang, see docs/carla-compatibility.md.
+        watch.wait_settled(30.0)
+        world.tick()
+
     traffic.set_synchronous_mode(True)
     traffic.set_random_device_seed(1)
     blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
@@ -32,16 +42,17 @@ def main(port: int, cars: int, ticks: int) -> dict:
     step = max(1, len(points) // cars)
     autopilot = carla.command.SetAutopilot(carla.command.FutureActor, True, traffic_port)
     commands = [carla.command.SpawnActor(blueprint, point).then(autopilot) for point in points[::step][:cars]]
-    ids = [answer.actor_id for answer in client.apply_batch_sync(commands, True) if not answer.error]
-    world.tick()
+    ids = [answer.actor_id for answer in client.apply_batch_sync(commands, False) if not answer.error]
+    tick()
+    tick()
     vehicles = [world.get_actor(actor_id) for actor_id in ids]
     before = {vehicle.id: vehicle.get_location() for vehicle in vehicles}
     distance_m = dict.fromkeys(ids, 0.0)
     waiting_at = dict.fromkeys(ids)
     offsets_m, crossings = [], 0
-    for tick in range(ticks):
-        world.tick()
-        if tick % 5:
+    for number in range(ticks):
+        tick()
+        if number % 5:
             continue
         snapshot = world.get_snapshot()
         for vehicle in vehicles:
@@ -59,11 +70,11 @@ def main(port: int, cars: int, ticks: int) -> dict:
             waiting_at[vehicle.id] = ("red long" if was_red else "red") if red and not waypoint.is_junction else None
     places = [vehicle.get_location() for vehicle in vehicles]
     overlaps = sum(a.distance(b) < 2.0 for a, b in itertools.combinations(places, 2))
-    traffic.set_synchronous_mode(False)
-    client.apply_batch_sync([carla.command.DestroyActor(actor_id) for actor_id in ids], True)
+    watch.wait_settled(30.0)
+    traffic.shut_down()
+    client.apply_batch_sync([carla.command.DestroyActor(actor_id) for actor_id in ids], False)
     settings.synchronous_mode = False
     world.apply_settings(settings)
-    traffic.shut_down()
     return {
         "cars": len(ids),
         "mean_distance_m": sum(distance_m.values()) / len(ids),
