@@ -8,23 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-WEATHER_FIELDS = (
-    "cloudiness",
-    "precipitation",
-    "precipitation_deposits",
-    "wind_intensity",
-    "sun_azimuth_angle",
-    "sun_altitude_angle",
-    "fog_density",
-    "fog_distance",
-    "fog_falloff",
-    "wetness",
-    "scattering_intensity",
-    "mie_scattering_scale",
-    "rayleigh_scattering_scale",
-    "dust_storm",
-)
-"""Order of the 14-tuple; the order of `carla.WeatherParameters`."""
+from carla_server.world.weather import WEATHER_FIELDS
 
 _NOON_SUN, _LOW_SUN = np.array([3.4, 3.15, 2.75]), np.array([3.6, 1.35, 0.42])
 _DUST = np.array([0.58, 0.42, 0.25])
