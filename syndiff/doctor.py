@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 OUR_PACKAGES = ("carla_server", "carla_agents", "augment", "scenarios", "leaderboard", "syndiff")
@@ -65,7 +66,7 @@ def report(findings: list[Finding]) -> int:
     table = Table("topic", "state", "detail", title="syndiff doctor", title_justify="left")
     color = {"ok": "green", "note": "yellow", "problem": "red"}
     for finding in findings:
-        table.add_row(finding.topic, f"[{color[finding.state]}]{finding.state}[/]", finding.detail)
+        table.add_row(finding.topic, f"[{color[finding.state]}]{finding.state}[/]", escape(finding.detail))
     Console().print(table)
     return int(any(finding.state == "problem" for finding in findings))
 

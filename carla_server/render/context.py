@@ -1,10 +1,14 @@
-"""Open an off-screen OpenGL context: EGL first (GPU or Mesa), then OSMesa."""
+"""Open an off-screen OpenGL context: EGL first (GPU or Mesa), then OSMesa.
+
+`python -m carla_server.render.context` says in its exit status whether that works here, and why not.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
 import importlib.metadata
+import sys
 from typing import Any
 
 import moderngl
@@ -130,3 +134,18 @@ def _loads(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def main() -> int:
+    """Open a context and name what draws: 0 if there is one, else 1 with the reasons on standard error."""
+    try:
+        context, way = open_context()
+    except GLUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{context.info['GL_RENDERER']} through {way}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,3 +33,15 @@ def test_a_listening_port_is_noticed():
         finding = next(f for f in doctor.examine(port) if f.topic.startswith("port"))
     assert finding.state == "note"
     assert "something listens" in finding.detail
+
+
+def test_the_report_shows_the_extra_that_brings_a_missing_package(capsys):
+    finding = doctor.Finding("onnxruntime", "note", "not installed; pip install 'syndiff-ad[tensorrt]'")
+    assert doctor.report([finding]) == 0
+    assert "[tensorrt]" in "".join(capsys.readouterr().out.split())
+
+
+def test_opengl_is_named_with_what_draws():
+    finding = next(f for f in doctor.examine(port=1) if f.topic == "opengl")
+    assert finding.state == "ok"
+    assert " through " in finding.detail
