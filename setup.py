@@ -9,6 +9,7 @@ PACKAGES = ("carla_server", "carla_agents", "augment", "scenarios", "leaderboard
 CORE = [
     "carla==0.9.16",  # the wire protocol is pinned to this client
     "defusedxml>=0.7.1",
+    "embreex>=4.4,<5",  # rays of lidars, radars and ray queries
     "gymnasium>=1.2,<2",
     "moderngl>=5.12,<6",
     "msgpack>=1.0.8,<2",
@@ -30,7 +31,6 @@ EXTRAS = {
     "export": ["pyarrow>=17"],
     "docs": ["zensical>=0.0.70"],
     "dev": [
-        "embreex>=4.4",  # ray casts that the renderer is checked against
         "hypothesis>=6.100",
         "import-linter>=2.5",
         "mypy>=1.15",

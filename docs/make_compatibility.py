@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carla_server.api import procedures, unsupported
 from carla_server.world.blueprints import SENSORS
-from carla_server.world.spawning import MEASURED_BY_CLIENT, SENSOR_FAMILIES
+from carla_server.world.spawning import MEASURED_BY_CLIENT, REFUSED_SENSORS, SENSOR_FAMILIES
 
 PAGE = Path(__file__).with_name("carla-compatibility.md")
 HEAD = """# CARLA compatibility
@@ -41,7 +41,8 @@ def main() -> None:
     lines = [HEAD.rstrip(), "", "| blueprint | state |", "|---|---|"]
     for name in sorted(SENSORS):
         known = name in SENSOR_FAMILIES or name == MEASURED_BY_CLIENT
-        lines.append(f"| `{name}` | {'works' if known else 'refused at spawn: not built yet'} |")
+        why = REFUSED_SENSORS.get(name, "not built yet")
+        lines.append(f"| `{name}` | {'works' if known else f'refused at spawn: {why}'} |")
     lines += ["", "## Remote procedures", "", "| name | state |", "|---|---|"]
     lines += [f"| `{name}` | {'refused: ' + refused[name] if name in refused else 'works'} |" for name in served]
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")

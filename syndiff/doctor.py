@@ -22,6 +22,7 @@ DISTRIBUTIONS = {
     "carla": "core",
     "gymnasium": "core",
     "moderngl": "core",
+    "embreex": "core",
     "numpy": "core",
     "torch": "augment",
     "diffusers": "augment",

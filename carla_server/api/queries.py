@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +9,10 @@ import numpy as np
 
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Returns, rows
-from carla_server.dynamics import ray_hits
+from carla_server.rays.scene import RayHits
 from carla_server.roads.town import Placement, PropKind
 from carla_server.semantics import ANY_TAG, SemanticTag
-from carla_server.wire.structs import InvalidArgument, Vector, pose_to_wire, read_float, read_int, read_vector
-from carla_server.world.actors import Actor
-from carla_server.world.spawning import world_box
+from carla_server.wire.structs import InvalidArgument, pose_to_wire, read_float, read_int, read_vector
 
 _TAG_OF_PROP = {
     PropKind.BUILDING: SemanticTag.BUILDINGS,
@@ -28,8 +25,9 @@ _TAG_OF_PROP = {
     PropKind.FENCE: SemanticTag.FENCES,
 }
 _MAX_RAY_M = 2000.0
-_GROUND_STEP_M = 0.25
-_STANDARD_GRAVITY_MPS2 = 9.81
+_STEP_M = 1e-3
+"""How far behind a surface the search for the next one begins."""
+_MOST_POINTS = 256
 
 
 def get_environment_objects(simulator: Simulator, tag: Any) -> list:
@@ -61,78 +59,55 @@ def get_names_of_all_objects(simulator: Simulator) -> list[str]:
 
 
 def cast_ray(simulator: Simulator, start: Any, end: Any) -> list:
-    """What a straight line meets first: at most one labelled point."""
-    origin, target = read_vector(start, "start"), read_vector(end, "end")
-    length_m = math.dist(origin, target)
+    """Everything that a straight line meets, in its order: one labelled point for each thing, where it enters."""
+    origin, target = np.array(read_vector(start, "start")), np.array(read_vector(end, "end"))
+    length_m = min(float(np.linalg.norm(target - origin)), _MAX_RAY_M)
     if length_m == 0.0:
         return []
-    direction = tuple((b - a) / length_m for a, b in zip(origin, target))
-    hit = _first_hit(simulator, origin, (direction[0], direction[1], direction[2]), length_m)
-    return [] if hit is None else [[list(hit[0]), hit[1]]]
+    direction = (target - origin) / np.linalg.norm(target - origin)
+    points, met, along_m = [], set(), 0.0
+    for _ in range(_MOST_POINTS):
+        hits = _cast(simulator, origin + along_m * direction, direction, length_m - along_m)
+        if not hits.found[0]:
+            break
+        along_m += float(hits.distance_m[0])
+        thing = (int(hits.actor_id[0]), int(hits.instance[0]), int(hits.tag[0]))
+        if thing not in met:
+            met.add(thing)
+            points.append([(origin + along_m * direction).tolist(), thing[2]])
+        along_m += _STEP_M
+        if along_m >= length_m:
+            break
+    return points
 
 
 def project_point(simulator: Simulator, start: Any, direction: Any, distance: Any) -> list:
     """Move a point along a direction until it meets something: `[found, labelled point]`."""
-    origin, along = read_vector(start, "location"), read_vector(direction, "direction")
-    length = math.hypot(*along)
+    origin, along = np.array(read_vector(start, "location")), np.array(read_vector(direction, "direction"))
+    length = float(np.linalg.norm(along))
     if length == 0.0:
         raise InvalidArgument("direction is the zero vector, it must point somewhere")
-    unit = (along[0] / length, along[1] / length, along[2] / length)
-    hit = _first_hit(simulator, origin, unit, read_float(distance, "search distance", 0.0, 1e9))
-    if hit is None:
-        return [False, [list(origin), int(SemanticTag.NONE)]]
-    return [True, [list(hit[0]), hit[1]]]
+    unit = along / length
+    reach_m = min(read_float(distance, "search distance", 0.0, 1e9), _MAX_RAY_M)
+    hits = _cast(simulator, origin, unit, reach_m)
+    if not hits.found[0]:
+        return [False, [origin.tolist(), int(SemanticTag.NONE)]]
+    return [True, [(origin + float(hits.distance_m[0]) * unit).tolist(), int(hits.tag[0])]]
 
 
 def get_imui_gravity(simulator: Simulator) -> float:
-    return _STANDARD_GRAVITY_MPS2
+    """Gravity that inertial sensors feel, m/s^2."""
+    return simulator.world.sensors.gravity_mps2
 
 
-def _first_hit(simulator: Simulator, origin: Vector, direction: Vector, length_m: float) -> tuple[Vector, int] | None:
+def set_imui_gravity(simulator: Simulator, gravity: Any) -> None:
+    """Change what inertial sensors feel; vehicles fall as before, as in CARLA."""
+    simulator.world.sensors.gravity_mps2 = read_float(gravity, "gravity", -1e3, 1e3)
+
+
+def _cast(simulator: Simulator, origin_m: np.ndarray, direction: np.ndarray, range_m: float) -> RayHits:
     world = simulator.world
-    length_m = min(length_m, _MAX_RAY_M)
-    solid: list[Actor] = [actor for actor in world.actors.values() if actor.collides]
-    boxes = [world_box(actor, world.pose_of(actor)) for actor in solid] + list(world.town.obstacles)
-    best_m, label = math.inf, int(SemanticTag.NONE)
-    if boxes:
-        hits = ray_hits(
-            np.array(origin),
-            np.array(direction),
-            length_m,
-            np.array([box.center_m for box in boxes]),
-            np.array([box.extent_m for box in boxes]),
-            np.radians([box.yaw_deg for box in boxes]),
-        )
-        index = int(hits.argmin())
-        best_m = float(hits[index])
-        if index < len(solid):
-            label = solid[index].semantic_tags[-1]
-        else:
-            label = int(world.obstacle_tags[index - len(solid)])
-    ground_m = _ground_hit(simulator, origin, direction, min(length_m, best_m))
-    if ground_m is not None:
-        best_m = ground_m
-    if not best_m <= length_m:
-        return None
-    x, y, z = (start + best_m * step for start, step in zip(origin, direction))
-    if ground_m is not None:
-        label = int(world.town.ground.tag(np.array([x]), np.array([y]))[0])
-    return (x, y, z), label
-
-
-def _ground_hit(simulator: Simulator, origin: Vector, direction: Vector, length_m: float) -> float | None:
-    """Distance along the ray to the ground; None if it stays above or starts below."""
-    ground = simulator.world.town.ground
-    count = max(2, int(length_m / _GROUND_STEP_M) + 2)
-    along_m = np.linspace(0.0, length_m, count)
-    points = np.array(origin) + along_m[:, None] * np.array(direction)
-    above_m = points[:, 2] - ground.height_m(points[:, 0], points[:, 1])
-    below = np.flatnonzero(above_m <= 0.0)
-    if not len(below) or below[0] == 0:
-        return None
-    after = int(below[0])
-    share = above_m[after - 1] / (above_m[after - 1] - above_m[after])
-    return float(along_m[after - 1] + share * (along_m[after] - along_m[after - 1]))
+    return world.sensors.rays.cast(world, origin_m, direction[None], range_m)
 
 
 def _scenery(simulator: Simulator, tag: Any) -> Iterator[tuple[Placement, SemanticTag]]:
@@ -150,7 +125,7 @@ def _box(placement: Placement, has_id: bool) -> list:
     return [*box, 0] if has_id else box
 
 
-PROCEDURES = rows(
+PROCEDURES = rows(Returns.VOID, set_imui_gravity) | rows(
     Returns.VALUE,
     get_environment_objects,
     get_all_level_BBs,

@@ -71,7 +71,6 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
         "is_sensor_enabled_for_ros are_gbuffers_enabled get_gbuffer_token",
     ),
     (Returns.VOID, "lamps follow the weather, not a clock", "update_day_night_cycle"),
-    (Returns.VOID, "gravity of the inertial sensors is fixed at 9.81 m/s^2", "set_imui_gravity"),
 )
 """(kind of answer, why, names); what `docs/carla-compatibility.md` lists as refused."""
 

@@ -19,7 +19,9 @@ from carla_server.semantics import SemanticTag
 
 STATIC_INSTANCE_OFFSET = 0x8000
 """Added to `Placement.instance` so that scenery never shares an id with an actor."""
-_SIGN_INSTANCE_OFFSET = STATIC_INSTANCE_OFFSET + 20000
+SIGN_INSTANCE_OFFSET = STATIC_INSTANCE_OFFSET + 20000
+LIGHT_INSTANCE_OFFSET = SIGN_INSTANCE_OFFSET + 5000
+"""Added to the index of a sign and of a traffic light in the town."""
 _CELL_M = 40.0
 THIN_M = 0.26
 """Markings, kerb faces: narrower than this."""
@@ -117,12 +119,12 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
         if placement.kind is PropKind.STREET_LAMP:
             lamp_heads_m.append(_lamp_head(placement))
     for index, site in enumerate(town.traffic_lights):
-        solid.append(signals.signal_pole_mesh(site, _SIGN_INSTANCE_OFFSET + 5000 + index).vertices)
+        solid.append(signals.signal_pole_mesh(site, LIGHT_INSTANCE_OFFSET + index).vertices)
     kinds = sorted({sign.type_id for sign in town.signs})
     faces = {kind: library.add((signals.sign_mesh(kind),)) for kind in kinds}
     for index, sign in enumerate(town.signs):
         furniture.add(
-            faces[sign.type_id], sign.position_m, sign.yaw_deg, (1.0, 1.0, 1.0), _SIGN_INSTANCE_OFFSET + index
+            faces[sign.type_id], sign.position_m, sign.yaw_deg, (1.0, 1.0, 1.0), SIGN_INSTANCE_OFFSET + index
         )
     heads, head_site = _heads(town)
     lamp_map, lamp_frame = _street_light(town, np.array(lamp_heads_m).reshape(-1, 4))

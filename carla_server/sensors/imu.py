@@ -33,7 +33,7 @@ def compass_rad(yaw_rad: float) -> float:
     return (yaw_rad + 0.5 * math.pi) % (2.0 * math.pi)
 
 
-def measure_imu(world: World, sensor: Sensor) -> bytes:
+def measure_imu(world: World, sensor: Sensor, gravity_mps2: float = GRAVITY_MPS2) -> bytes:
     """Body of one measurement of `sensor.other.imu`.
 
     The accelerometer shows acceleration minus gravity in the sensor's frame (+9.81 m/s^2 along z at rest), as in
@@ -42,6 +42,7 @@ def measure_imu(world: World, sensor: Sensor) -> bytes:
     Args:
         world: after its tick.
         sensor: the unit; its noise attributes are read.
+        gravity_mps2: what it feels at rest.
 
     Returns:
         msgpack of [accelerometer (m/s^2), gyroscope (rad/s), compass (rad)].
@@ -49,7 +50,7 @@ def measure_imu(world: World, sensor: Sensor) -> bytes:
     motion = motion_of(world, sensor)
     into_sensor = rotation_matrix(*sensor.pose[3:]).T
     noise = gaussian(world, sensor, read_numbers(sensor.attributes, _STDDEV))
-    felt = motion.acceleration_mps2 + np.array((0.0, 0.0, GRAVITY_MPS2))
+    felt = motion.acceleration_mps2 + np.array((0.0, 0.0, gravity_mps2))
     accelerometer = into_sensor @ felt + noise[:3]
     gyroscope = into_sensor @ motion.angular_velocity_radps + read_numbers(sensor.attributes, _GYRO_BIAS) + noise[3:]
     body = [accelerometer.tolist(), gyroscope.tolist(), compass_rad(math.radians(sensor.pose[4]))]

@@ -18,15 +18,17 @@ class Motion:
     """Motion of one point in the world frame.
 
     Attributes:
+        velocity_mps: (3,) float64.
         acceleration_mps2: (3,) float64, without gravity.
         angular_velocity_radps: (3,) float64.
     """
 
+    velocity_mps: np.ndarray
     acceleration_mps2: np.ndarray
     angular_velocity_radps: np.ndarray
 
 
-AT_REST = Motion(np.zeros(3), np.zeros(3))
+AT_REST = Motion(np.zeros(3), np.zeros(3), np.zeros(3))
 
 
 def motion_of(world: World, sensor: Sensor) -> Motion:
@@ -48,4 +50,5 @@ def motion_of(world: World, sensor: Sensor) -> Motion:
     row = fleet.index_of(carrier.actor_id)
     spin = fleet.angular_velocity_radps[row]
     lever = np.asarray(sensor.pose[:3]) - fleet.position_m[row]
-    return Motion(fleet.acceleration_mps2[row] + np.cross(spin, np.cross(spin, lever)), spin)
+    turning = np.cross(spin, lever)
+    return Motion(fleet.velocity_mps[row] + turning, fleet.acceleration_mps2[row] + np.cross(spin, turning), spin)

@@ -1,4 +1,4 @@
-"""Gaussian sensor noise that depends on the sensor, its seed and the tick, never on the order of calls."""
+"""Sensor noise that depends on the sensor, its seed and the tick, never on the order of calls."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
     """
     if not stddev.any():
         return np.zeros(len(stddev))
+    return generator(world, sensor).normal(0.0, 1.0, len(stddev)) * stddev
+
+
+def generator(world: World, sensor: Sensor) -> np.random.Generator:
+    """Source of a sensor's random numbers in this tick; every call starts the same sequence."""
     noise_seed = sensor.attributes.get("noise_seed", "0")
-    seed = derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.ticks)
-    return np.random.default_rng(seed).normal(0.0, 1.0, len(stddev)) * stddev
+    return np.random.default_rng(derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.ticks))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
+from carla_server.dynamics.spec import GRAVITY_MPS2
+from carla_server.rays.scene import RayScene
 from carla_server.sensors.camera import CameraRig, PictureSource
 from carla_server.sensors.collision import measure_collisions
 from carla_server.sensors.gnss import measure_gnss
 from carla_server.sensors.imu import measure_imu
+from carla_server.sensors.lidar import Lidar
 from carla_server.sensors.obstacle import measure_obstacle
+from carla_server.sensors.radar import Radar
 from carla_server.wire.stream import Buffer, pack_sensor_header
 from carla_server.world.actors import Sensor
 
@@ -23,15 +27,25 @@ CAMERA_FAMILIES = frozenset(("rgb", "depth", "semantic_segmentation", "instance_
 
 
 class SensorSuite:
-    """All sensors of an episode."""
+    """All sensors of an episode.
+
+    Attributes:
+        rays: what lidars, radars and ray queries ask.
+        gravity_mps2: what inertial sensors feel at rest; a new episode begins with the standard.
+    """
 
     def __init__(self, open_renderer: Callable[[Town], PictureSource] | None) -> None:
         self._cameras = CameraRig(open_renderer)
         self._sensors: dict[int, Sensor] = {}
+        self._scanners: dict[int, Lidar | Radar] = {}
+        self.rays = RayScene()
+        self.gravity_mps2 = GRAVITY_MPS2
 
     def begin_episode(self, world: World) -> None:
         """Forget all sensors and follow the world to its new map."""
         self._sensors = {}
+        self._scanners = {}
+        self.gravity_mps2 = GRAVITY_MPS2
         self._cameras.enter(world.town)
 
     def admit(self, world: World, sensor: Sensor) -> None:
@@ -42,11 +56,16 @@ class SensorSuite:
         """
         if sensor.family in CAMERA_FAMILIES:
             self._cameras.admit(world, sensor)
+        elif sensor.family in ("lidar", "lidar_semantic"):
+            self._scanners[sensor.actor_id] = Lidar(sensor, self.rays)
+        elif sensor.family == "radar":
+            self._scanners[sensor.actor_id] = Radar(sensor, self.rays)
         self._sensors[sensor.actor_id] = sensor
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed sensor."""
         del self._sensors[sensor.actor_id]
+        self._scanners.pop(sensor.actor_id, None)
         self._cameras.dismiss(sensor)
 
     def weather_changed(self, world: World) -> None:
@@ -71,7 +90,9 @@ class SensorSuite:
         for sensor in due:
             type_id = world.layout.sensor_type_ids[sensor.family]
             header = pack_sensor_header(type_id, world.frame, world.elapsed_s, sensor.pose)
-            for body in _bodies(world, sensor, contacts, pictures):
+            scanner = self._scanners.get(sensor.actor_id)
+            bodies = scanner.measure(world, sensor) if scanner else _bodies(world, sensor, contacts, pictures)
+            for body in bodies:
                 out.append((sensor.stream_id, [header, *body]))
         return out
 
@@ -82,7 +103,7 @@ def _bodies(
     """What a sensor sends in this tick: one body, or one for each event."""
     match sensor.family:
         case "imu":
-            return [[measure_imu(world, sensor)]]
+            return [[measure_imu(world, sensor, world.sensors.gravity_mps2)]]
         case "gnss":
             return [[measure_gnss(world, sensor)]]
         case "collision":

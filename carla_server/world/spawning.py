@@ -28,6 +28,9 @@ SENSOR_FAMILIES: dict[str, str] = {
     "sensor.camera.depth": "depth",
     "sensor.camera.semantic_segmentation": "semantic_segmentation",
     "sensor.camera.instance_segmentation": "instance_segmentation",
+    "sensor.lidar.ray_cast": "lidar",
+    "sensor.lidar.ray_cast_semantic": "lidar_semantic",
+    "sensor.other.radar": "radar",
     "sensor.other.imu": "imu",
     "sensor.other.gnss": "gnss",
     "sensor.other.collision": "collision",
@@ -36,6 +39,11 @@ SENSOR_FAMILIES: dict[str, str] = {
 """Blueprint -> family of the sensors that this server measures."""
 
 MEASURED_BY_CLIENT = "sensor.other.lane_invasion"
+
+REFUSED_SENSORS: dict[str, str] = {
+    "sensor.camera.cosmos_visualization": "what it draws for NVIDIA's Cosmos models is not specified anywhere",
+}
+"""Blueprint -> why it is listed but cannot be spawned."""
 
 
 def blueprint_of(blueprint_id: str) -> Blueprint:
@@ -103,7 +111,8 @@ def make_actor(
         )
     if kind == "sensor" and blueprint.blueprint_id != MEASURED_BY_CLIENT:
         raise InvalidArgument(
-            f"{blueprint.blueprint_id} is not measured by this server yet; it has "
+            f"{blueprint.blueprint_id} is not measured by this server: "
+            f"{REFUSED_SENSORS.get(blueprint.blueprint_id, 'not built yet')}; it has "
             f"{', '.join([*SENSOR_FAMILIES, MEASURED_BY_CLIENT])}"
         )
     if blueprint.blueprint_id.startswith("static.prop."):

@@ -57,6 +57,7 @@ class World:
     Attributes:
         frame: number of the last tick; goes on over episodes.
         elapsed_s: seconds since the episode began.
+        last_delta_s: length of the last tick.
         episode_id: changes with every loaded map.
         actors: all actors by id, in the order of their spawning.
         actors_changed: grows whenever an actor comes or goes.
@@ -99,7 +100,7 @@ class World:
             self._enter(town)
         self._episodes += 1
         self.episode_id = derive_seed(self.seed, "episode", self._episodes)
-        self.elapsed_s = 0.0
+        self.elapsed_s = self.last_delta_s = 0.0
         self.ticks = 0
         self.weather: WeatherValues = DEFAULT_WEATHER
         self.actors: dict[int, Actor] = {}
@@ -251,6 +252,7 @@ class World:
         self.frame += 1
         self.ticks += 1
         self.elapsed_s += delta_s
+        self.last_delta_s = delta_s
         self.lights.step(delta_s)
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
