@@ -111,6 +111,7 @@ class _Loader:
         print(json.dumps(ready), flush=True)
 
     def _load(self) -> None:
+        from carla_server.recorder.recordings import Recordings
         from carla_server.world.town_source import ShippedTowns  # loading carla.Map takes a while
         from carla_server.world.world import World
 
@@ -131,7 +132,9 @@ class _Loader:
                 fixed_delta_s=delta_s,
                 no_rendering_mode=options.no_rendering,
             )
-            self._simulator = Simulator(world, towns, self._server.streaming_port)
+            self._simulator = Simulator(
+                world, towns, self._server.streaming_port, recordings=Recordings(options.recorder_dir)
+            )
         except (ValueError, OSError) as error:
             print(f"carla_server: {error}", file=sys.stderr)
             self.exit_code = EXIT_MAP
@@ -156,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--streaming-port", type=_port, help="port for streams (default: the next one)")
     parser.add_argument("--map", default="TownGrid", help="map to load first")
     parser.add_argument("--map-dir", type=Path, help="folder with further OpenDRIVE files (*.xodr)")
+    parser.add_argument(
+        "--recorder-dir", type=Path, default=Path(), help="folder of all recordings (default: the working directory)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything random derives from it")
     parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
     parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")

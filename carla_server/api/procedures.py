@@ -13,6 +13,7 @@ from carla_server.api import (
     files,
     lights,
     queries,
+    recorder,
     unsupported,
     vehicles,
     walkers,
@@ -30,6 +31,7 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
         **walkers.PROCEDURES,
         **lights.PROCEDURES,
         **queries.PROCEDURES,
+        **recorder.PROCEDURES,
         **batch.PROCEDURES,
         **extensions.PROCEDURES,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from carla_server.recorder.recordings import Recordings
 from carla_server.wire.stream import pack_token
 from carla_server.world.actors import Actor
 from carla_server.world.town_source import TownSource
@@ -22,6 +24,7 @@ class Simulator:
         traffic_managers: port -> address of the Traffic Managers that clients have registered.
         opendrive: text left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
         announced: stream id -> subscriptions that were asked for but have not connected yet.
+        recordings: what is recorded and replayed, and where.
     """
 
     world: World
@@ -30,6 +33,10 @@ class Simulator:
     traffic_managers: dict[int, str] = field(default_factory=dict)
     opendrive: str | None = None
     announced: Counter[int] = field(default_factory=Counter)
+    recordings: Recordings = field(default_factory=lambda: Recordings(Path.cwd()))
+
+    def __post_init__(self) -> None:
+        self.world.tape = self.recordings
 
     def token(self, stream_id: int) -> bytes:
         """Token of a stream; empty for actors without one."""

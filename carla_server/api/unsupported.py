@@ -26,16 +26,6 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
     ),
     (
         Returns.VOID,
-        "recording and replay are not built yet",
-        "stop_recorder stop_replayer set_replayer_time_factor set_replayer_ignore_hero set_replayer_ignore_spectator",
-    ),
-    (
-        Returns.VALUE,
-        "recording and replay are not built yet",
-        "start_recorder show_recorder_file_info show_recorder_collisions show_recorder_actors_blocked replay_file",
-    ),
-    (
-        Returns.VOID,
         "Ackermann control is not built yet",
         "apply_ackermann_control_to_vehicle apply_ackermann_controller_settings",
     ),

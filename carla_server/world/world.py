@@ -3,7 +3,7 @@
 A tick, in this order:
 
     1. frame and time go on           2. traffic lights take their turns
-    3. vehicles and walkers move      4. boxes that touch push each other
+    3. vehicles and walkers move      4. boxes that touch push each other; a replay moves its actors
     5. attached actors follow         6. the snapshot's rows are refreshed
     7. sensors that are due measure
 """
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -51,6 +52,19 @@ class TickOutput:
     measurements: list[tuple[int, list[Buffer]]]
 
 
+class Tape(Protocol):
+    """A recorder and replayer that follows every tick."""
+
+    def move_actors(self, world: World, delta_s: float) -> None:
+        """Called after physics and before the snapshot."""
+
+    def record(self, world: World, contacts: Sequence[Contact], delta_s: float) -> None:
+        """Called after the snapshot."""
+
+    def end_episode(self) -> None:
+        """Called before the actors of an episode are forgotten."""
+
+
 class World:
     """One simulated town and everything in it.
 
@@ -63,6 +77,7 @@ class World:
         actors_changed: grows whenever an actor comes or goes.
         vehicles, walkers: motion of these actors as arrays.
         vehicle_actors, walker_actors: the same actors in the arrays' order; other_actors: all but these and lights.
+        tape: records and replays, if somebody has put it in.
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         obstacle_tags: SemanticTag of each of the town's obstacles.
     """
@@ -88,6 +103,7 @@ class World:
         self.frame = 0
         self.settings = EpisodeSettings()
         self.sensors = SensorSuite(open_renderer)
+        self.tape: Tape | None = None
         self._episodes = 0
         self.actors_changed = 0
         self._enter(town)
@@ -96,6 +112,8 @@ class World:
 
     def begin_episode(self, town: Town, *, reset_settings: bool = True) -> None:
         """Start afresh on a map: no actors but the town's own, time zero, default weather; the frame goes on."""
+        if self.tape is not None:
+            self.tape.end_episode()
         if town is not self.town:
             self._enter(town)
         self._episodes += 1
@@ -130,6 +148,8 @@ class World:
         parent_id: int = 0,
         *,
         spring_arm: bool = False,
+        actor_id: int | None = None,
+        even_if_blocked: bool = False,
     ) -> Actor:
         """Put a new actor into the world.
 
@@ -138,6 +158,8 @@ class World:
             pose: in the world, or in the parent's frame if there is a parent.
             parent_id: actor to hang it on, 0 for none.
             spring_arm: attach by CARLA's spring arm instead of rigidly.
+            actor_id: id that is wanted and free (a replay's), None for the next one.
+            even_if_blocked: put it there although something stands in its way.
 
         Raises:
             InvalidArgument: unknown blueprint or parent, or the place is taken.
@@ -147,8 +169,14 @@ class World:
         if parent_id:
             attachment = Attachment(parent_id, pose, spring_arm)
             world_pose = self._attached_pose(attachment)
-        actor = spawning.make_actor(self._next_actor_id, description, world_pose, attachment, self._next_stream_id)
-        if actor.collides and attachment is None and self._blocked(actor):
+        actor = spawning.make_actor(
+            self._next_actor_id if actor_id is None else actor_id,
+            description,
+            world_pose,
+            attachment,
+            self._next_stream_id,
+        )
+        if actor.collides and attachment is None and not even_if_blocked and self._blocked(actor):
             raise InvalidArgument(
                 "Spawn failed because of collision at spawn position "
                 f"({pose[0]:.2f}, {pose[1]:.2f}, {pose[2]:.2f}) of {actor.type_id}"
@@ -162,7 +190,7 @@ class World:
             self.walkers.add(actor.actor_id, extent_m=actor.box.extent_m, pose6=np.array(world_pose))
         elif actor.collides and attachment is None:
             self._place_prop(actor)
-        self._next_actor_id += 1
+        self._next_actor_id = max(self._next_actor_id, actor.actor_id + 1)
         self.actors[actor.actor_id] = actor
         self._sort_actors()
         return actor
@@ -257,6 +285,8 @@ class World:
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
+        if self.tape is not None:
+            self.tape.move_actors(self, delta_s)
         self._write_vehicles()
         self._table.write_walkers(self.walkers)
         self._table.write_lights(self.lights)
@@ -272,6 +302,8 @@ class World:
             actor_states=self._table.states,
         )
         self._map_changed = False
+        if self.tape is not None:
+            self.tape.record(self, contacts, delta_s)
         return TickOutput(self.last_snapshot, self.sensors.measure(self, contacts, subscribed))
 
     # inside

@@ -38,7 +38,7 @@ def test_an_unknown_procedure_is_answered_in_the_error_slot(server, wire):
         ("set_traffic_light_state", (1, 9), "9"),
         ("request_file", ("../../etc/passwd",), "passwd"),
         ("get_sensor_token", (4_000_000,), "4000000"),
-        ("start_recorder", ("a.log", True), "not supported"),
+        ("start_recorder", ("../a.log", True), "outside the folder"),
         ("apply_batch", ([[]], False), "command"),
         ("copy_opendrive_to_file", (7, []), "OpenDRIVE"),
     ],
