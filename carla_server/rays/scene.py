@@ -89,8 +89,8 @@ class RayScene:
             np.where(met[:, None], crossings.normal, np.float32(0.0)),
         )
         hits.actor_id[:] = self._ids_of_furniture(world)[hits.instance]
-        for actor in _solid_within(world, origin, range_m):
-            self._cast_at(world, actor, origin, directions, range_m, hits)
+        for actor, place in _solid_within(world, origin, range_m):
+            self._cast_at(world, actor, place - origin, directions, range_m, hits)
         length = np.linalg.norm(hits.normal, axis=1, keepdims=True)
         hits.normal[:] /= np.maximum(length, np.float32(1e-12))
         away = np.einsum("nk,nk->n", hits.normal, directions) > 0.0
@@ -98,28 +98,29 @@ class RayScene:
         return hits
 
     def _cast_at(
-        self, world: World, actor: Actor, origin: np.ndarray, directions: np.ndarray, range_m: float, hits: RayHits
+        self,
+        world: World,
+        actor: Actor,
+        offset: np.ndarray,
+        directions: np.ndarray,
+        range_m: float,
+        hits: RayHits,
     ) -> None:
-        """Let one actor stand in the way of the rays whose hits are given."""
-        pose = world.pose_of(actor)
-        extent = actor.box.extent_m
-        turn = rotation_matrix(*pose[3:])
-        offset = origin - np.array(pose[:3])
-        center = -offset
+        """Let one actor, at an offset from the rays' start, stand in the way of the rays whose hits are given."""
         shape = self._shape(actor)
-        radius_m, away_m = shape.radius_m, float(np.linalg.norm(center))
+        radius_m, away_m = shape.radius_m, float(np.linalg.norm(offset))
         if away_m - radius_m > range_m:
             return
-        local = turn.T @ offset
-        if bool((np.abs(local - actor.box.center_m) < extent).all()):
-            return
-        along = directions @ center.astype(np.float32)
-        near = (
-            along > max(away_m * away_m - radius_m * radius_m, 0.0) ** 0.5 if away_m > radius_m else along > -np.inf
-        )
-        rays = np.flatnonzero(near)
-        rays = rays[np.minimum(hits.distance_m[rays], np.float32(range_m)) > away_m - radius_m]
+        rays = np.arange(len(directions))
+        if away_m > radius_m:
+            nearest_m = (away_m * away_m - radius_m * radius_m) ** 0.5  # along a ray that touches the sphere
+            rays = np.flatnonzero(directions @ offset.astype(np.float32) > nearest_m)
+            rays = rays[hits.distance_m[rays] > away_m - radius_m]
         if not len(rays):
+            return
+        turn = rotation_matrix(*world.pose_of(actor)[3:])
+        local = -(turn.T @ offset)
+        if bool((np.abs(local - actor.box.center_m) < actor.box.extent_m).all()):
             return
         reach = np.minimum(hits.distance_m[rays], np.float32(range_m))
         crossings = shape.first(local, directions[rays] @ turn.astype(np.float32), reach)
@@ -159,16 +160,11 @@ class RayScene:
         return self._furniture_ids
 
 
-def _solid_within(world: World, origin_m: np.ndarray, range_m: float) -> list[Actor]:
-    """Actors with a shape of their own that rays may reach; lights and signs belong to the scenery."""
+def _solid_within(world: World, origin_m: np.ndarray, range_m: float) -> list[tuple[Actor, np.ndarray]]:
+    """Actors with a shape of their own that rays may reach, and where; lights and signs belong to the scenery."""
     props = [actor for actor in world.other_actors if actor.semantic_tags and not isinstance(actor, TrafficSign)]
     solid: list[Actor] = [*world.vehicle_actors, *world.walker_actors, *props]
-    places = np.concatenate(
-        (
-            world.vehicles.position_m,
-            world.walkers.position_m,
-            np.array([actor.pose[:3] for actor in props]).reshape(-1, 3),
-        )
-    )
+    fixed = np.array([world.pose_of(actor)[:3] for actor in props]).reshape(-1, 3)
+    places = np.concatenate((world.vehicles.position_m, world.walkers.position_m, fixed))
     near = np.flatnonzero(((places - origin_m) ** 2).sum(axis=1) < (range_m + _LARGEST_M) ** 2)
-    return [solid[row] for row in near.tolist()]
+    return [(solid[row], places[row]) for row in near.tolist()]

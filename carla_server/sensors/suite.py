@@ -115,7 +115,12 @@ def _bodies(
 
 
 def _due(world: World, sensor: Sensor) -> bool:
-    """Whether to measure now; measurements keep the rhythm of the first one that somebody listened to."""
+    """Whether to measure now; measurements keep the rhythm of the first one that somebody listened to.
+
+    A collision detector waits for no rhythm: CARLA tells every contact.
+    """
+    if sensor.family == "collision":
+        return True
     if sensor.next_measurement_s is None:
         sensor.next_measurement_s = world.elapsed_s
     late_s = world.elapsed_s - sensor.next_measurement_s + _TIME_SLACK_S

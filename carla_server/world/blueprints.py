@@ -108,7 +108,7 @@ _EXPOSURE = (
     *_floats(
         "gamma 2.2 exposure_compensation 0 shutter_speed 200 iso 100 fstop 1.4 min_fstop 1.2 blade_count 5 "
         "exposure_min_bright 10 exposure_max_bright 12 exposure_speed_up 3 exposure_speed_down 1 "
-        "calibration_constant 16 focal_distance 1000 depth_blur_amount 1 depth_blur_radius 0 "
+        "calibration_constant 16 focal_distance 1000 blur_amount 1 blur_radius 0 "
         "motion_blur_intensity 0.45 motion_blur_max_distortion 0.35 motion_blur_min_object_screen_size 0.1 "
         "slope 0.88 toe 0.55 shoulder 0.26 black_clip 0 white_clip 0.04 temp 6500 tint 0 "
         "chromatic_aberration_intensity 0 chromatic_aberration_offset 0 bloom_intensity 0.675 "
@@ -133,6 +133,7 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
     "sensor.camera.depth": _IMAGE,
     "sensor.camera.dvs": (
         *_IMAGE,
+        *_EXPOSURE,
         *_floats(
             "positive_threshold 0.3 negative_threshold 0.3 sigma_positive_threshold 0 sigma_negative_threshold 0 "
             "log_eps 0.001"
@@ -147,7 +148,7 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
     "sensor.camera.semantic_segmentation": _IMAGE,
     "sensor.lidar.ray_cast": (*_LIDAR_BEAMS, *_LIDAR_LOSSES, _TICK, _ROLE_SENSOR),
     "sensor.lidar.ray_cast_semantic": (*_LIDAR_BEAMS, _TICK, _ROLE_SENSOR),
-    "sensor.other.collision": (_ROLE_SENSOR,),
+    "sensor.other.collision": (_TICK, _ROLE_SENSOR),
     "sensor.other.gnss": (
         *_floats("noise_alt_bias 0 noise_alt_stddev 0 noise_lat_bias 0 noise_lat_stddev 0"),
         *_floats("noise_lon_bias 0 noise_lon_stddev 0"),
@@ -163,7 +164,7 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
         _TICK,
         _ROLE_SENSOR,
     ),
-    "sensor.other.lane_invasion": (_ROLE_SENSOR,),
+    "sensor.other.lane_invasion": (_TICK, _ROLE_SENSOR),
     "sensor.other.obstacle": (
         *_floats("distance 5 hit_radius 0.5"),
         _bool("only_dynamics", False),
@@ -269,7 +270,7 @@ def _build() -> dict[str, Blueprint]:
 
     add("controller.ai.walker", (_str("role_name", "default"),))
     for name, attributes in SENSORS.items():
-        add(name, attributes)
+        add(name, (*attributes, _str("ros_name", name)))
     prop_role = _str("role_name", "prop")
     for half_length_m, half_width_m, half_height_m, names in _PROP_SIZES:
         extent_m = (half_length_m, half_width_m, half_height_m)
