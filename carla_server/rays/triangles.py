@@ -8,11 +8,12 @@ import numpy as np
 
 from carla_server.render.scenery import LIGHT_INSTANCE_OFFSET, build_scenery
 from carla_server.render.shapes.families import shape_builder
-from carla_server.render.shapes.library import MeshLibrary
+from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.roads.mesh import Mesh
 from carla_server.roads.town import Town
 
-_COARSE = 0
-"""Level of detail of the shapes: a ray is wider than the details that the finer levels add."""
+_DETAIL = LEVELS - 3
+"""Level of detail of the shapes, the one for far away: a ray is wider than what the finer ones add."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,8 @@ class Triangles:
 
 def town_triangles(town: Town) -> Triangles:
     """Everything of a town that stands still: ground, houses, props, signs, traffic lights."""
-    library = MeshLibrary()
-    scenery = build_scenery(town, library)
-    vertices = library.take_vertices()
+    shapes = _KeptShapes()
+    scenery = build_scenery(town, shapes)
     heads = scenery.heads.copy()
     heads_instance = LIGHT_INSTANCE_OFFSET + scenery.head_site
     heads["ids"][:, 1], heads["ids"][:, 2] = heads_instance & 0xFF, heads_instance >> 8
@@ -51,8 +51,7 @@ def town_triangles(town: Town) -> Triangles:
         (heads, np.full(len(heads), scenery.head_mesh)),
     ):
         for mesh in np.unique(meshes):
-            first, count = library.first[mesh, _COARSE], library.count[mesh, _COARSE]
-            shape = Triangles.of(vertices[first : first + count])  # type: ignore[index]  # freshly filled
+            shape = Triangles.of(shapes.kept[mesh].vertices)
             parts.append(_placed(shape, instances[meshes == mesh]))
     return Triangles(
         np.concatenate([part.corners_m for part in parts]),
@@ -68,7 +67,19 @@ def blueprint_triangles(blueprint_id: str, extent_m: tuple[float, float, float])
         blueprint_id: any; unknown ones get the shape of their kind.
         extent_m: half lengths of its box.
     """
-    return Triangles.of(shape_builder(blueprint_id)(extent_m, _COARSE).vertices)
+    return Triangles.of(shape_builder(blueprint_id)(extent_m, _DETAIL).vertices)
+
+
+class _KeptShapes(MeshLibrary):
+    """A mesh library that keeps one level of each mesh as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Mesh] = []
+
+    def add(self, levels: tuple[Mesh, ...], *, foliage: bool = False) -> int:
+        self.kept.append(levels[_DETAIL] if len(levels) == LEVELS else levels[0])
+        return len(self.kept) - 1
 
 
 def _placed(shape: Triangles, instances: np.ndarray) -> Triangles:
