@@ -9,6 +9,7 @@ import numpy as np
 
 from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
 from carla_server.render.camera import Viewpoint, boxes_in_frustum, spheres_in_frustum
+from carla_server.render.indexing import shared_vertices
 from carla_server.render.program import link, set_uniforms
 from carla_server.render.scenery import THIN_M, CellMesh, Scenery
 from carla_server.render.shapes.library import MeshLibrary
@@ -23,9 +24,11 @@ _VERTEX_LAYOUT = (
 )
 _INSTANCE_LAYOUT = tuple(zip(INSTANCE_ATTRIBUTES, ("4f4", "4f4", "4f4", "4f1", "4f1", "4f4"), (16, 16, 16, 4, 4, 16)))
 _RECORD_WORDS = 5
-"""moderngl strides indirect draw records by 20 bytes: count, instances, first, base instance, unused."""
-_NEAR_PX, _MIDDLE_PX, _DROP_PX = 56.0, 20.0, 0.7
-"""Projected radius above which a mesh is drawn in full, in middle and in coarse detail."""
+"""An indirect draw record: index count, instances, first index, base vertex, base instance."""
+_LEVEL_PX = np.array([9.0, 26.0, 60.0])
+"""Projected radius from which a mesh is drawn at levels 1, 2 and 3."""
+_DROP_PX = 0.7
+_SHADOW_LEVEL, _LEAF_SHADOW_LEVEL = 1, 2
 
 
 _THIN_PX = 0.4
@@ -64,10 +67,12 @@ class _StaticDraw:
         self.cells = cells
         self.program = link(context, "static_vert", "gbuffer_frag", (switch,))
         self.shadow_program = link(context, "static_vert", "shadow_frag")
-        data = cells.vertices.tobytes() or bytes(VERTEX_DTYPE.itemsize)
-        buffer = context.buffer(data)
+        cell = np.repeat(np.arange(len(cells.first)), cells.count)
+        vertices, indices = shared_vertices(cells.vertices, cell)
+        buffer = context.buffer(vertices.tobytes() or bytes(VERTEX_DTYPE.itemsize))
+        index_buffer = context.buffer(indices.tobytes() or bytes(4))
         self._arrays = {
-            program: context.vertex_array(program, [_bind(buffer, program, _VERTEX_LAYOUT)])
+            program: context.vertex_array(program, [_bind(buffer, program, _VERTEX_LAYOUT)], index_buffer)
             for program in (self.program, self.shadow_program)
         }
         self._records = context.buffer(reserve=4 * _RECORD_WORDS * max(1, len(cells.first)))
@@ -106,6 +111,7 @@ class _InstancedDraw:
         self._instances = context.buffer(reserve=4096 * INSTANCE_DTYPE.itemsize, dynamic=True)
         self._records = context.buffer(reserve=1024 * 4 * _RECORD_WORDS, dynamic=True)
         self._vertices: moderngl.Buffer | None = None
+        self._indices: moderngl.Buffer | None = None
         self._arrays: dict[str, moderngl.VertexArray] = {}
 
     def draw(self, kind: str, batch: InstanceBatch, level: np.ndarray) -> None:
@@ -121,7 +127,7 @@ class _InstancedDraw:
         records[:, 0] = self._library.count[keys // levels, keys % levels]
         records[:, 1] = count
         records[:, 2] = self._library.first[keys // levels, keys % levels]
-        records[:, 3] = first
+        records[:, 4] = first
         self._instances.write(batch.instances[order].tobytes())
         self._records.write(records.tobytes())
         self._arrays[kind].render_indirect(self._records, count=len(records))
@@ -138,9 +144,11 @@ class _InstancedDraw:
             self._records.release()
             self._records = self._context.buffer(reserve=2 * needed, dynamic=True)
         if vertices is not None:
-            if self._vertices is not None:
-                self._vertices.release()
+            for stale in (self._vertices, self._indices):
+                if stale is not None:
+                    stale.release()
             self._vertices = self._context.buffer(vertices.tobytes())
+            self._indices = self._context.buffer(self._library.indices.tobytes())
             grown = True
         if not grown:
             return
@@ -153,6 +161,7 @@ class _InstancedDraw:
                     _bind(self._vertices, program, _VERTEX_LAYOUT),
                     _bind(self._instances, program, _INSTANCE_LAYOUT, per_instance=True),
                 ],
+                self._indices,
             )
             for kind, program in self.programs.items()
         }
@@ -195,13 +204,13 @@ class GeometryPass:
         self._buildings.draw(self._buildings.shadow_program, projection, center_m)
         batch = self._furniture
         batch = batch.where(spheres_in_frustum(projection, batch.origin_m, self._reach_m(batch)))
-        self._instanced.draw("shadow", batch, self._is_foliage(batch).astype(np.int64))
+        self._instanced.draw("shadow", batch, np.where(self._is_foliage(batch), _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL))
 
     def draw_moving_shadow(self, projection: np.ndarray, moving: InstanceBatch) -> None:
         """Fill the bound depth map with the actors."""
         self._set_shadow(projection)
         batch = moving.where(spheres_in_frustum(projection, moving.origin_m, self._reach_m(moving)))
-        self._instanced.draw("shadow", batch, np.zeros(len(batch.mesh), np.int64))
+        self._instanced.draw("shadow", batch, np.full(len(batch.mesh), _SHADOW_LEVEL))
 
     def _set_shadow(self, projection: np.ndarray) -> None:
         for program in (self._buildings.shadow_program, self._instanced.programs["shadow"]):
@@ -215,8 +224,7 @@ class GeometryPass:
         size_px = view.focal_px * reach / np.maximum(distance - reach, 0.5)
         chosen = spheres_in_frustum(view.view_projection, origin, reach) & (size_px > _DROP_PX)
         size_px = size_px[chosen]
-        level = (size_px > _MIDDLE_PX).astype(np.int64) + (size_px > _NEAR_PX)
-        return batch.where(chosen), level
+        return batch.where(chosen), np.searchsorted(_LEVEL_PX, size_px)
 
     def _reach_m(self, batch: InstanceBatch) -> np.ndarray:
         return self._library.radius_m[batch.mesh] * batch.scale

@@ -121,7 +121,7 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
     for index, site in enumerate(town.traffic_lights):
         solid.append(signals.signal_pole_mesh(site, LIGHT_INSTANCE_OFFSET + index).vertices)
     kinds = sorted({sign.type_id for sign in town.signs})
-    faces = {kind: library.add((signals.sign_mesh(kind),)) for kind in kinds}
+    faces = {kind: library.add(tuple(signals.sign_mesh(kind, detail) for detail in range(LEVELS))) for kind in kinds}
     for index, sign in enumerate(town.signs):
         furniture.add(
             faces[sign.type_id], sign.position_m, sign.yaw_deg, (1.0, 1.0, 1.0), SIGN_INSTANCE_OFFSET + index
@@ -153,7 +153,7 @@ class _Furniture:
             library.add(tuple(tree_mesh(kind, detail) for detail in range(LEVELS)), foliage=True)
             for kind in range(TREE_KINDS)
         ]
-        self._lamp = library.add((props.street_lamp_mesh(),))
+        self._lamp = library.add(tuple(props.street_lamp_mesh(detail) for detail in range(LEVELS)))
         self._sized: dict[tuple[object, ...], int] = {}
         self._rows: list[np.ndarray] = []
         self._meshes: list[int] = []

@@ -1,4 +1,4 @@
-"""All instanced meshes of a renderer in one vertex array, each in up to three levels of detail."""
+"""All instanced meshes of a renderer in one vertex array, each in up to four levels of detail."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from carla_server.render.indexing import shared_vertices
 from carla_server.roads.mesh import VERTEX_DTYPE, Mesh
 
-LEVELS = 3
+LEVELS = 4
+"""From a few pixels (0) over far (1) and middle (2) to near (3)."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class LibraryMesh:
     """Where a mesh's levels lie in the vertex array.
 
     Attributes:
-        first, count: (LEVELS,) int, vertex ranges from far (0) to near (2).
+        first, count: (LEVELS,) int, index ranges from the farthest level to the nearest.
         radius_m: bounding radius around the mesh's origin.
         foliage: drawn by the foliage shader.
     """
@@ -32,7 +34,8 @@ class MeshLibrary:
 
     def __init__(self) -> None:
         self._chunks: list[np.ndarray] = []
-        self._length = 0
+        self._index_chunks: list[np.ndarray] = []
+        self._length = self._vertex_count = 0
         self._changed = False
         self.meshes: list[LibraryMesh] = []
         self.first = np.zeros((0, LEVELS), np.int64)
@@ -46,8 +49,11 @@ class MeshLibrary:
         for mesh in levels:
             if id(mesh) not in seen:
                 seen[id(mesh)] = self._length
-                self._chunks.append(mesh.vertices)
-                self._length += len(mesh.vertices)
+                vertices, indices = shared_vertices(mesh.vertices)
+                self._chunks.append(vertices)
+                self._index_chunks.append(indices + np.uint32(self._vertex_count))
+                self._vertex_count += len(vertices)
+                self._length += len(indices)
             first.append(seen[id(mesh)])
             count.append(len(mesh.vertices))
         radius = float(np.linalg.norm(levels[-1].vertices["position_m"], axis=1).max(initial=0.0))
@@ -65,3 +71,9 @@ class MeshLibrary:
         self._changed = False
         self._chunks = [np.concatenate(self._chunks)] if self._chunks else [np.zeros(0, VERTEX_DTYPE)]
         return self._chunks[0]
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(I,) uint32 into the vertices; `first` and `count` are ranges of it."""
+        self._index_chunks = [np.concatenate(self._index_chunks)] if self._index_chunks else [np.zeros(0, np.uint32)]
+        return self._index_chunks[0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from carla_server.render.shapes.parts import Part, with_pivot
 from carla_server.render.shapes.solids import box, cylinder, ellipsoid
+from carla_server.render.shapes.specks import walker_speck
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
 from carla_server.semantics import SemanticTag
 
@@ -24,15 +25,17 @@ def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
 
     Args:
         extent_m: half extents of the bounding box; the height sets the size.
-        detail: 2 near, 1 middle, 0 far.
+        detail: 3 near, 2 middle, 1 far, 0 a few pixels tall.
     """
-    builder, limbs, sides = MeshBuilder(), max(0, detail - 1), (3, 5, 7)[detail]
+    if not detail:
+        return walker_speck(2.0 * extent_m[2])
+    builder, limbs, sides = MeshBuilder(), max(0, detail - 2), (3, 5, 7)[detail - 1]
     hip, shoulder, size = 0.53, 0.81, 2.0 * extent_m[2]
     ellipsoid(
-        builder, (0.0, 0.0, 0.935), (0.058, 0.05, 0.068), _SKIN, Material.SKIN, 0, subdivisions=max(detail, 1) - 1
+        builder, (0.0, 0.0, 0.935), (0.058, 0.05, 0.068), _SKIN, Material.SKIN, 0, subdivisions=max(detail, 2) - 2
     )
     ellipsoid(builder, (-0.01, 0, 0.952), (0.06, 0.053, 0.056), _WHITE, Material.CLOTH, 0, subdivisions=limbs, part=7)
-    if detail:
+    if detail > 1:
         cylinder(builder, (0, 0, 0.82), (0, 0, 0.89), 0.03, _SKIN, Material.SKIN, 0, sides=6)
     _torso(builder, hip, shoulder, sides + 1)
     for side, leg, arm in ((-1.0, Part.LEFT_LEG, Part.LEFT_ARM), (1.0, Part.RIGHT_LEG, Part.RIGHT_ARM)):
@@ -64,7 +67,7 @@ def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
             end_radius_m=0.036,
             sides=sides,
         )
-        if detail:
+        if detail > 1:
             ellipsoid(limb, (0.01, y * 1.14, 0.475), (0.024, 0.018, 0.035), _SKIN, Material.SKIN, 0, subdivisions=0)
         builder.append(with_pivot(limb.build(), arm, (0.0, y * size, shoulder * size)))
     return _scaled(builder.build(), size, -extent_m[2])
@@ -92,7 +95,7 @@ def motorcycle_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
     """A motorcycle or scooter with its rider, inside the blueprint's box; origin on the ground."""
     builder = MeshBuilder()
     length, height = extent_m[0], 2.0 * extent_m[2]
-    radius, top, smooth = 0.30 * min(1.0, length), max(0.62, 0.45 * height), int(detail == 2)
+    radius, top, smooth = 0.30 * min(1.0, length), max(0.62, 0.45 * height), int(detail == 3)
     _two_wheels(builder, length, radius, 0.07, detail)
     box(
         builder,
@@ -178,7 +181,7 @@ def bicycle_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
 
 
 def _two_wheels(builder: MeshBuilder, length: float, radius: float, half_width: float, detail: int) -> None:
-    sides = (7, 12, 16)[detail]
+    sides = (5, 7, 12, 16)[detail]
     for x, part in ((-length + radius, Part.REAR_WHEEL), (length - radius, Part.FRONT_WHEEL)):
         wheel = MeshBuilder()
         angle = np.linspace(0, 2 * np.pi, sides + 1)
@@ -192,7 +195,7 @@ def _two_wheels(builder: MeshBuilder, length: float, radius: float, half_width: 
             wheel.triangles(quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3), _DARK, Material.RUBBER, _ANY_TAG)
         ends = ((x, -half_width, radius), (x, half_width, radius))
         cylinder(wheel, *ends, radius, _DARK, Material.RUBBER, _ANY_TAG, sides=sides)
-        for spoke in np.linspace(0, np.pi, (0, 2, 3)[detail], endpoint=False):
+        for spoke in np.linspace(0, np.pi, (0, 0, 2, 3)[detail], endpoint=False):
             reach = 0.82 * radius * np.array([np.cos(spoke), 0.0, np.sin(spoke)])
             hub = np.array([x, 0.0, radius])
             cylinder(
@@ -211,7 +214,7 @@ def _rider(
     helmet: bool,
     detail: int,
 ) -> None:
-    tag, smooth, sides = int(SemanticTag.RIDER), int(detail == 2), (4, 6, 8)[detail]
+    tag, smooth, sides = int(SemanticTag.RIDER), int(detail == 3), (3, 4, 6, 8)[detail]
     neck_z = max(height - 0.30, seat[1] + 0.45)
     neck_x = seat[0] + 0.38 * (bar[0] - seat[0])
     cylinder(
@@ -234,7 +237,7 @@ def _rider(
     for side in (-1.0, 1.0):
         knee = (seat[0] + 0.38, side * 0.15, (seat[1] + foot[1]) / 2 + 0.12)
         hip = (seat[0], side * 0.10, seat[1] + 0.05)
-        cloth: dict[str, Any] = {"part": int(Part.SECOND_COLOR), "sides": max(4, sides - 2)}
+        cloth: dict[str, Any] = {"part": int(Part.SECOND_COLOR), "sides": max(3, sides - 2)}
         cylinder(builder, hip, knee, 0.085, _WHITE, Material.CLOTH, tag, end_radius_m=0.065, **cloth)
         cylinder(
             builder,
@@ -256,7 +259,7 @@ def _rider(
             _WHITE,
             Material.CLOTH,
             tag,
-            sides=max(4, sides - 2),
+            sides=max(3, sides - 2),
         )
 
 

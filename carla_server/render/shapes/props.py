@@ -17,24 +17,33 @@ _WOOD = (0.42, 0.27, 0.15)
 _WHITE = (1.0, 1.0, 1.0)
 
 
-def street_lamp_mesh(height_m: float = STREET_LAMP_HEIGHT_M) -> Mesh:
+def street_lamp_mesh(detail: int, height_m: float = STREET_LAMP_HEIGHT_M) -> Mesh:
     """A lamp post whose arm points along +x; origin at its foot."""
-    builder, tag = MeshBuilder(), int(SemanticTag.POLES)
-    cylinder(builder, (0, 0, 0), (0, 0, 0.9), 0.11, _STEEL, Material.METAL, tag, sides=8)
-    cylinder(builder, (0, 0, 0.9), (0, 0, height_m), 0.075, _STEEL, Material.METAL, tag, end_radius_m=0.05, sides=8)
+    builder, tag, sides = MeshBuilder(), int(SemanticTag.POLES), (3, 4, 8, 8)[detail]
+    foot_m = 0.9 if detail > 1 else 0.0
+    if detail > 1:
+        cylinder(builder, (0, 0, 0), (0, 0, foot_m), 0.11, _STEEL, Material.METAL, tag, sides=sides)
+    head_m = (0, 0, height_m)
+    cylinder(builder, (0, 0, foot_m), head_m, 0.075, _STEEL, Material.METAL, tag, end_radius_m=0.05, sides=sides)
     tip = (STREET_LAMP_ARM_M, 0.0, height_m + 0.18)
-    cylinder(builder, (0, 0, height_m - 0.05), tip, 0.04, _STEEL, Material.METAL, tag, sides=6)
+    cylinder(builder, (0, 0, height_m - 0.05), tip, 0.04, _STEEL, Material.METAL, tag, sides=min(sides, 6))
     low = (tip[0] - 0.32, -0.14, tip[2] - 0.07)
-    box(builder, low, (tip[0] + 0.32, 0.14, tip[2] + 0.07), _STEEL, Material.METAL, tag, taper=0.7)
+    top = (tip[0] + 0.32, 0.14, tip[2] + 0.07)
+    box(builder, low, top, _STEEL, Material.METAL, tag, taper=0.7, bottom=detail > 1)
     low = (tip[0] - 0.27, -0.11, tip[2] - 0.12)
-    box(builder, low, (tip[0] + 0.27, 0.11, tip[2] - 0.07), (1.0, 0.88, 0.66), Material.STREET_LAMP, tag)
+    high = (tip[0] + 0.27, 0.11, tip[2] - 0.07)
+    if detail:
+        box(builder, low, high, (1.0, 0.88, 0.66), Material.STREET_LAMP, tag)
+    else:
+        underside = np.array([(low[0], low[1]), (low[0], high[1]), (high[0], high[1]), (high[0], low[1])])
+        builder.quad(np.c_[underside, np.full(4, low[2])], (1.0, 0.88, 0.66), Material.STREET_LAMP, tag)
     return builder.build()
 
 
 def bench_mesh(extent_m: Extent, detail: int) -> Mesh:
     """Seat with back rest; length along y, the sitter looks along +x."""
     builder, tag, (half_x, half_y, _) = MeshBuilder(), int(SemanticTag.STATIC), extent_m
-    if not detail:
+    if detail < 2:
         box(builder, (-half_x, -half_y, 0.3), (half_x, half_y, 0.47), _WOOD, Material.MATTE, tag)
         low, high = (-half_x, -half_y, 0.47), (-half_x + 0.05, half_y, 0.86)
         box(builder, low, high, _WOOD, Material.MATTE, tag, bottom=False)
@@ -114,7 +123,7 @@ def fence_mesh(extent_m: Extent, detail: int) -> Mesh:
         low, high = (-half_x, -half, z * height), (half_x, half, (z + 0.06) * height)
         box(builder, low, high, _STEEL, Material.METAL, tag, bottom=False)
     gaps = max(1, round(2 * half_x / 2.0))
-    posts = _along_x(np.linspace(-half_x, half_x, gaps + 1 if detail else 2))
+    posts = _along_x(np.linspace(-half_x, half_x, gaps + 1 if detail > 1 else 2))
     box(
         builder,
         posts - np.array([0.03, 0.03, 0]),
@@ -124,7 +133,7 @@ def fence_mesh(extent_m: Extent, detail: int) -> Mesh:
         tag,
         bottom=False,
     )
-    if detail == 2:
+    if detail == 3:
         bars = _along_x(np.arange(-half_x, half_x, 0.22))
         first = bars + np.array([0, -0.3 * half, 0.15 * height])
         last = bars + np.array([0.02, 0.3 * half, 0.9 * height])

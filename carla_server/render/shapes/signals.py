@@ -50,16 +50,16 @@ def signal_head_mesh(detail: int) -> Mesh:
     builder, tag = MeshBuilder(), int(SemanticTag.TRAFFIC_LIGHT)
     box(builder, (-0.03, -0.30, -0.60), (-0.005, 0.30, 0.60), _HOUSING, Material.MATTE, tag)
     box(builder, (-0.20, -0.165, -0.47), (0.10, 0.165, 0.47), _HOUSING, Material.MATTE, tag)
-    if detail == 2:
+    if detail == 3:
         for x in (-0.032, 0.0):
             _plate_edge(builder, x, tag)
     for z, color, part in _LENSES:
         lens = MeshBuilder()
-        disc = _disc(0.11, (0.0, z), _LENS_RADIUS_M, (6, 10, 16)[detail])
+        disc = _disc(0.11, (0.0, z), _LENS_RADIUS_M, (5, 6, 10, 16)[detail])
         lens.triangles(disc, color, Material.SIGNAL_LAMP, tag)
         # The pivot lets the shader swell a lit lens that would otherwise be smaller than a pixel or two.
         builder.append(with_pivot(lens.build(), part, (0.11, 0.0, z)))
-        if not detail:
+        if detail < 2:
             continue
         angle = np.linspace(0.0, np.pi, 8)
         rim = np.c_[np.full(8, 0.10), 0.145 * np.cos(angle), z + 0.145 * np.sin(angle)]
@@ -99,8 +99,11 @@ def signal_pole_mesh(site: TrafficLightSite, instance: int) -> Mesh:
     return builder.build()
 
 
-def sign_mesh(type_id: str) -> Mesh:
-    """Pole and face of a sign (`traffic.stop`, `traffic.yield`, `traffic.speed_limit.<km/h>`), facing +x."""
+def sign_mesh(type_id: str, detail: int) -> Mesh:
+    """Pole and face of a sign (`traffic.stop`, `traffic.yield`, `traffic.speed_limit.<km/h>`), facing +x.
+
+    Text stands on it from detail 1 up.
+    """
     builder, pole, face = MeshBuilder(), int(SemanticTag.POLES), int(SemanticTag.TRAFFIC_SIGNS)
     center = (0.0, _FACE_HEIGHT_M)
     cylinder(
@@ -111,9 +114,11 @@ def sign_mesh(type_id: str) -> Mesh:
         (0.5, 0.51, 0.52),
         Material.METAL,
         pole,
-        sides=6,
+        sides=6 if detail > 1 else 3,
     )
-    corners, turn = {"traffic.stop": (8, np.pi / 8), "traffic.yield": (3, -np.pi / 2)}.get(type_id, (20, 0.0))
+    corners, turn = {"traffic.stop": (8, np.pi / 8), "traffic.yield": (3, -np.pi / 2)}.get(
+        type_id, ((7, 12, 20, 20)[detail], 0.0)
+    )
     back = _disc(-0.012, center, _FACE_RADIUS_M, corners, turn).reshape(-1, 3, 3)[:, ::-1].reshape(-1, 3)
     builder.triangles(back, (0.42, 0.43, 0.44), Material.METAL, face)
     if type_id == "traffic.stop":
@@ -127,12 +132,14 @@ def sign_mesh(type_id: str) -> Mesh:
     for depth, (radius, layer_color) in enumerate(layers):
         disc = _disc(0.006 * depth, center, _FACE_RADIUS_M * radius, corners, turn)
         builder.triangles(disc, layer_color, Material.SIGN_FACE, face)
-    if text.isalnum() and text.upper() == text:
-        _write(builder, text, size, color, face)
+    if detail and text.isalnum() and text.upper() == text:
+        _write(builder, text, size, color, face, detail)
     return builder.build()
 
 
-def _write(builder: MeshBuilder, text: str, size: float, color: tuple[float, float, float], tag: int) -> None:
+def _write(
+    builder: MeshBuilder, text: str, size: float, color: tuple[float, float, float], tag: int, detail: int
+) -> None:
     pitch = size * 1.6
     for index, letter in enumerate(text):
         # Seen from +x, y (to the right when looking along +x) runs to the reader's left.
@@ -143,7 +150,12 @@ def _write(builder: MeshBuilder, text: str, size: float, color: tuple[float, flo
             zs = _FACE_HEIGHT_M - size + size * np.array([v0, v1])
             half = 0.16 * size
             low = (0.013, ys.min() - half, zs.min() - half)
-            box(builder, low, (0.018, ys.max() + half, zs.max() + half), color, Material.SIGN_FACE, tag)
+            high = (0.018, ys.max() + half, zs.max() + half)
+            if detail > 2:
+                box(builder, low, high, color, Material.SIGN_FACE, tag)
+                continue
+            corners = np.array([(low[1], low[2]), (high[1], low[2]), (high[1], high[2]), (low[1], high[2])])
+            builder.quad(np.c_[np.full(4, high[0]), corners], color, Material.SIGN_FACE, tag)
 
 
 def _disc(x: float, center: tuple[float, float], radius: float, corners: int, turn: float = 0.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Trees in three kinds and three levels of detail, one unit high (crown half a unit wide or less)."""
+"""Trees in three kinds and four levels of detail, one unit high (crown half a unit wide or less)."""
 
 from __future__ import annotations
 
@@ -31,21 +31,25 @@ _CLUMPS = (
 
 
 def tree_mesh(kind: int, detail: int) -> Mesh:
-    """A round tree (0), a tall narrow one (1) or a wide one (2); detail 2 near, 1 middle, 0 far."""
+    """A round tree (0), a tall narrow one (1) or a wide one (2); detail 3 near, 2 middle, 1 far, 0 a few pixels.
+
+    The smallest has one blob over all clumps.
+    """
     builder = MeshBuilder()
+    clumps = _CLUMPS[kind] if detail else (_around(_CLUMPS[kind]),)
     top = min(clump[2] for clump in _CLUMPS[kind]) + 0.05
-    sides = (3, 5, 8)[detail]
+    sides = (3, 3, 5, 8)[detail]
     trunk = (0.035, 0.028, 0.03)[kind]
     cylinder(
         builder, (0, 0, -0.02), (0, 0, top), trunk, _BARK, Material.BARK, _TAG, end_radius_m=trunk * 0.55, sides=sides
     )
-    if detail == 2:
+    if detail == 3:
         for x, y, z, across, _ in _CLUMPS[kind][1:]:
             cylinder(
                 builder, (0, 0, top * 0.6), (x, y, z - across * 0.2), trunk * 0.5, _BARK, Material.BARK, _TAG, sides=5
             )
-    sphere = unit_sphere(detail).reshape(-1, 3)
-    for number, (x, y, z, across, up) in enumerate(_CLUMPS[kind]):
+    sphere = unit_sphere(max(detail - 1, 0)).reshape(-1, 3)
+    for number, (x, y, z, across, up) in enumerate(clumps):
         wobble = np.sin(sphere[:, 0] * 5 + number) * np.sin(sphere[:, 1] * 6 + 2 * number) * np.cos(sphere[:, 2] * 5)
         wobble += 0.6 * np.sin(sphere[:, 0] * 11 + 3 * number) * np.sin(sphere[:, 1] * 9) * np.sin(sphere[:, 2] * 12)
         swell = 1.0 + 0.15 * wobble
@@ -55,3 +59,12 @@ def tree_mesh(kind: int, detail: int) -> Mesh:
         shade = (0.55 + 0.30 * height + 0.22 * np.clip(sphere[:, 2], -1, 1)) * (1 + 0.18 * wobble)
         builder.triangles(points, np.clip(_GREEN * shade[:, None], 0, 1), Material.FOLIAGE, _TAG, normals=sphere)
     return builder.build()
+
+
+def _around(clumps: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:
+    """One clump that covers others."""
+    table = np.array(clumps)
+    reach = table[:, [3, 3, 4]]
+    low, high = (table[:, :3] - reach).min(0), (table[:, :3] + reach).max(0)
+    middle, half = (low + high) / 2, 1.04 * (high - low) / 2
+    return (*middle.tolist(), float(half[:2].mean()), float(half[2]))

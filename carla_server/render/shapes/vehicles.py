@@ -8,6 +8,7 @@ import numpy as np
 
 from carla_server.render.shapes.parts import Part, with_pivot
 from carla_server.render.shapes.solids import Color, box, crease_normals, cylinder, strip
+from carla_server.render.shapes.specks import vehicle_speck
 from carla_server.render.shapes.vehicle_profiles import VehicleProfile
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
 
@@ -26,8 +27,10 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
     Args:
         profile: its family's side view.
         extent_m: half length, half width, height / 2, as CARLA's bounding boxes; origin on the ground in the middle.
-        detail: 2 near, 1 middle, 0 far.
+        detail: 3 near, 2 middle, 1 far, 0 a few pixels tall.
     """
+    if not detail:
+        return vehicle_speck(profile, extent_m)
     half_length, half_width, height = extent_m[0], extent_m[1], 2.0 * extent_m[2]
     builder = MeshBuilder()
     _body(builder, profile, half_length, half_width, height, detail)
@@ -39,7 +42,7 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
         box(builder, beam, (0.9 * half_length, 0.42 * half_width, foot * height), _TRIM, Material.MATTE, _ANY_TAG)
     _wheels(builder, profile, half_length, half_width, height, detail)
     _lamps(builder, profile, half_length, half_width, height, detail)
-    if detail:
+    if detail > 1:
         _trim(builder, profile, half_length, half_width, height)
     if profile.light_bar is not None:
         _light_bar(builder, profile.light_bar * half_length, half_width, height)
@@ -53,8 +56,8 @@ def _body(
     roof_t, roof_z = np.array(profile.roof).T
     windows = np.array(profile.side_windows)
     # Far away pillars are not worth their triangles.
-    cuts = windows.ravel() if detail else np.array([windows.min(), windows.max()])
-    along = np.unique(np.r_[belt_t if detail else belt_t[[0, 1, -3, -2, -1]], roof_t, cuts])
+    cuts = windows.ravel() if detail > 1 else np.array([windows.min(), windows.max()])
+    along = np.unique(np.r_[belt_t if detail > 1 else belt_t[[0, 1, -3, -2, -1]], roof_t, cuts])
     belt = np.interp(along, belt_t, belt_z)
     inside = (along >= roof_t[0]) & (along <= roof_t[-1])
     roof = np.where(inside, np.maximum(np.interp(along, roof_t, roof_z), belt), belt)
@@ -74,7 +77,7 @@ def _body(
     shoulder = np.maximum(shoulder, floor + 0.02)
     belt_edge = np.maximum(belt - 0.012, shoulder + 0.004)
     roof_edge = np.where(rise > 0.02, roof - 0.045 * rise, belt + crown * 0.5)
-    glass = _side_glass(profile.side_windows if detail else ((windows.min(), windows.max()),), along)
+    glass = _side_glass(profile.side_windows if detail > 1 else ((windows.min(), windows.max()),), along)
     screen = _screen(profile, along)
     for side in (-1.0, 1.0):
         rails = [
@@ -91,7 +94,7 @@ def _body(
         kinds[3][glass] = 1
         kinds[4][screen] = 1
         kinds[5][screen] = 1
-        if not detail:
+        if detail == 1:
             rails, kinds = [rails[i] for i in (1, 2, 3, 4, 6)], kinds[[1, 2, 3, 5]]
         soup = np.concatenate([strip(low, high) for low, high in pairwise(rails)])
         if side > 0:
@@ -134,7 +137,7 @@ def _screen(profile: VehicleProfile, along: np.ndarray) -> np.ndarray:
 def _wheels(
     builder: MeshBuilder, profile: VehicleProfile, half_length: float, half_width: float, height: float, detail: int
 ) -> None:
-    radius, sides = profile.wheel * height, (6, 9, 20)[detail]
+    radius, sides = profile.wheel * height, (6, 9, 20)[detail - 1]
     tread = min(0.42, 0.65 * radius + 0.04)
     for position in profile.axles:
         x = position * half_length
@@ -143,7 +146,7 @@ def _wheels(
             outer, inner = side * (half_width * 0.985), side * (half_width * 0.985 - tread)
             wheel = MeshBuilder()
             _rim(wheel, x, outer + side * 0.032, radius, side, sides)
-            if not detail:
+            if detail == 1:
                 _rim(wheel, x, outer + side * 0.028, 1.5 * radius, side, sides, rubber=True)
                 low, high = (x - 0.7 * radius, inner, 0.02), (x + 0.7 * radius, outer, radius)
                 box(wheel, low, high, _TRIM, Material.RUBBER, _ANY_TAG)
@@ -209,7 +212,7 @@ def _lamps(
             y0, y1 = (side * share * half_width for share in across)
             z0, z1 = (share * height for share in up)
             face = end * (half_length + 0.006)
-            if detail:
+            if detail > 1:
                 deep = face - end * 0.055 * half_length
                 box(builder, (deep, y0, z0), (face, y1, z1), color, material, _ANY_TAG, bottom=False, part=part)
                 return

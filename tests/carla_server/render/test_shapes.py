@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from carla_server.render.indexing import shared_vertices
 from carla_server.render.scenery import CellMesh
 from carla_server.render.shapes.buildings import building_mesh
 from carla_server.render.shapes.families import shape_builder
@@ -23,13 +24,37 @@ CAR_EXTENT_M = (2.4, 0.93, 0.74)
     ["vehicle.tesla.model3", "vehicle.mercedes.sprinter", "vehicle.bh.crossbike", "walker.pedestrian.0001"],
 )
 def test_far_levels_have_fewer_triangles(blueprint):
-    counts = [shape_builder(blueprint)(CAR_EXTENT_M, detail).triangle_count for detail in range(3)]
-    assert counts[0] < counts[1] < counts[2]
-    assert counts[0] < 400
+    counts = [shape_builder(blueprint)(CAR_EXTENT_M, detail).triangle_count for detail in range(4)]
+    assert counts[0] < counts[1] < counts[2] < counts[3]
+    assert counts[0] < 300
+
+
+@pytest.mark.parametrize(
+    "blueprint", ["vehicle.tesla.model3", "vehicle.mercedes.sprinter", "vehicle.tesla.cybertruck"]
+)
+def test_a_car_a_few_pixels_tall_keeps_its_box_its_lamps_and_outward_faces(blueprint):
+    near, speck = (shape_builder(blueprint)(CAR_EXTENT_M, detail).vertices for detail in (3, 0))
+    for bound in (np.min, np.max):
+        assert np.allclose(bound(near["position_m"], 0), bound(speck["position_m"], 0), atol=0.12)
+    for part in (Part.HEADLAMP, Part.TAIL_LAMP, Part.LEFT_BLINKER, Part.RIGHT_BLINKER):
+        assert (speck["ids"][:, 3] == part).any()
+    corners = speck["position_m"].reshape(-1, 3, 3).astype(float)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert (((corners.mean(1) - (0, 0, 0.6)) * normals).sum(1) > -1e-6).all()
+
+
+def test_shared_vertices_give_back_the_same_corners():
+    vertices = building_mesh(Placement(PropKind.BUILDING, (0, 0, 0), 0.0, (20, 12, 12.8), 5, 1), 1).vertices
+    distinct, indices = shared_vertices(vertices)
+    assert (distinct[indices] == vertices).all()
+    assert len(distinct) < 0.7 * len(vertices)
+    apart, indices = shared_vertices(np.concatenate([vertices, vertices]), np.repeat([0, 1], len(vertices)))
+    assert len(apart) == 2 * len(distinct)
+    assert indices[: len(vertices)].max() < indices[len(vertices) :].min()
 
 
 def test_a_car_has_wheels_that_turn_and_lamps_on_both_ends():
-    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 2).vertices
+    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 3).vertices
     parts = vertices["ids"][:, 3]
     x = vertices["position_m"][:, 0]
     assert (x[parts == Part.FRONT_WHEEL] > 0).all()
@@ -40,7 +65,7 @@ def test_a_car_has_wheels_that_turn_and_lamps_on_both_ends():
 
 
 def test_a_car_body_is_wound_outward():
-    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 2).vertices
+    vertices = shape_builder("vehicle.tesla.model3")(CAR_EXTENT_M, 3).vertices
     paint = (vertices["color"][:, 3] == Material.CAR_PAINT) & (vertices["ids"][:, 3] == 0)
     corners = vertices["position_m"][paint].reshape(-1, 3, 3).astype(float)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -71,9 +96,9 @@ def test_buildings_differ_by_seed_and_repeat_with_it():
 
 
 def test_speed_signs_differ_by_their_number():
-    faces = {sign_mesh(f"traffic.speed_limit.{kmh}").vertices.tobytes() for kmh in (30, 50, 60)}
+    faces = {sign_mesh(f"traffic.speed_limit.{kmh}", 3).vertices.tobytes() for kmh in (30, 50, 60)}
     assert len(faces) == 3
-    assert sign_mesh("traffic.stop").triangle_count > sign_mesh("traffic.yield").triangle_count
+    assert sign_mesh("traffic.stop", 3).triangle_count > sign_mesh("traffic.yield", 3).triangle_count
 
 
 def test_crease_normals_are_smooth_on_a_sphere_and_sharp_on_a_cube_edge():
