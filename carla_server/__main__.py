@@ -116,8 +116,8 @@ class _Loader:
         from carla_server.world.world import World
 
         options = self._options
-        towns = ShippedTowns(options.map_dir)
         try:
+            towns = ShippedTowns(options.map_dir, dict(options.map_alias))
             town = towns.load(options.map)
             world = World(
                 town,
@@ -162,6 +162,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--recorder-dir", type=Path, default=Path(), help="folder of all recordings (default: the working directory)"
     )
+    parser.add_argument(
+        "--map-alias",
+        type=_alias,
+        action="append",
+        default=[],
+        metavar="NAME=MAP",
+        help="serve MAP also under NAME, for clients that ask for a map that is not here; may be repeated",
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything random derives from it")
     parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
     parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")
@@ -176,6 +184,13 @@ def _port(text: str) -> int:
     if not 0 <= value <= 65534:
         raise argparse.ArgumentTypeError(f"{value} is not in 0 .. 65534")
     return value
+
+
+def _alias(text: str) -> tuple[str, str]:
+    alias, equals, name = text.partition("=")
+    if not (alias and equals and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=MAP")
+    return alias, name
 
 
 def _delta(text: str) -> float:

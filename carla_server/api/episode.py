@@ -7,10 +7,13 @@ from typing import Any
 from carla_server.api.files import MAP_PREFIX
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import AfterTick, Returns, rows
+from carla_server.roads.generation import Generation
 from carla_server.wire.structs import (
     InvalidArgument,
     pose_to_wire,
+    read_array,
     read_bool,
+    read_float,
     read_id,
     read_int,
     read_settings,
@@ -50,10 +53,8 @@ def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = 
     name = read_str(map_name, "map name").rstrip("/").rsplit("/", 1)[-1]
     reset = read_bool(reset_settings, "reset_settings")
     world = simulator.world
-    if not name or name == world.town.name:
+    if not name or (name == world.town.name and simulator.opendrive is None):
         town = world.town
-        if name == GENERATED_MAP and simulator.opendrive is not None:
-            town = _generated(simulator)
     elif name == GENERATED_MAP:
         town = _generated(simulator)
     else:
@@ -65,7 +66,7 @@ def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = 
 
 
 def copy_opendrive_to_file(simulator: Simulator, opendrive: Any, parameters: Any) -> None:
-    simulator.opendrive = read_str(opendrive, "OpenDRIVE text")
+    simulator.opendrive = read_str(opendrive, "OpenDRIVE text"), _read_generation(parameters)
 
 
 def get_actor_definitions(simulator: Simulator) -> list:
@@ -135,11 +136,27 @@ def get_sensor_token(simulator: Simulator, stream_id: Any) -> list:
 def _generated(simulator: Simulator) -> Any:
     if simulator.opendrive is None:
         raise InvalidArgument(f"{GENERATED_MAP} exists only after generate_opendrive_world has sent its OpenDRIVE")
-    text, simulator.opendrive = simulator.opendrive, None
+    (text, generation), simulator.opendrive = simulator.opendrive, None
     try:
-        return simulator.towns.build(GENERATED_MAP, text)
+        return simulator.towns.build(GENERATED_MAP, text, generation)
     except ValueError as error:
         raise InvalidArgument(f"the OpenDRIVE text cannot be used: {error}") from error
+
+
+def _read_generation(value: Any) -> Generation:
+    """carla.OpendriveGenerationParameters; `max_road_length` and `smooth_junctions` have no effect here."""
+    vertex_distance, max_road_length, wall_height, additional_width, smooth, visible, walkers = read_array(
+        value, "OpenDRIVE generation parameters", 7
+    )[:7]
+    read_float(max_road_length, "max_road_length", 0.0, 1e6)
+    read_bool(smooth, "smooth_junctions")
+    return Generation(
+        vertex_distance_m=read_float(vertex_distance, "vertex_distance", 0.2, 100.0),
+        wall_height_m=read_float(wall_height, "wall_height", 0.0, 50.0),
+        additional_width_m=read_float(additional_width, "additional_width", 0.0, 10.0),
+        visible=read_bool(visible, "enable_mesh_visibility"),
+        walkers=read_bool(walkers, "enable_pedestrian_navigation"),
+    )
 
 
 PROCEDURES = {

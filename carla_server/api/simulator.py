@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carla_server.recorder.recordings import Recordings
+from carla_server.roads.generation import Generation
 from carla_server.wire.stream import pack_token
 from carla_server.world.actors import Actor
 from carla_server.world.town_source import TownSource
@@ -22,7 +23,7 @@ class Simulator:
         towns: where `load_world` gets its maps.
         streaming_port: port that tokens name.
         traffic_managers: port -> address of the Traffic Managers that clients have registered.
-        opendrive: text left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
+        opendrive: text and parameters left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
         announced: stream id -> subscriptions that were asked for but have not connected yet.
         recordings: what is recorded and replayed, and where.
     """
@@ -31,7 +32,7 @@ class Simulator:
     towns: TownSource
     streaming_port: int
     traffic_managers: dict[int, str] = field(default_factory=dict)
-    opendrive: str | None = None
+    opendrive: tuple[str, Generation] | None = None
     announced: Counter[int] = field(default_factory=Counter)
     recordings: Recordings = field(default_factory=lambda: Recordings(Path.cwd()))
 

@@ -13,6 +13,9 @@ KERB_M = 0.14
 
 MAX_LANE_WIDTH_M = 50.0
 MAX_HEIGHT_M = 9000.0
+MAX_PAVED_M2 = 1_200_000.0
+MAX_CROSS_SECTIONS = 400_000
+"""Bounds of what one map may cost: CARLA's Town01 and Town10HD have about 0.1 km^2 and 6,000 cross-sections."""
 
 ROADWAY_KINDS = frozenset(
     {"driving", "shoulder", "parking", "biking", "stop", "border", "bidirectional", "entry", "exit", "onRamp"}
@@ -75,15 +78,28 @@ def section_stations_m(section: LaneSection, step_m: float) -> np.ndarray:
     return np.linspace(section.s_m, section.s_m + length, max(2, int(np.ceil(length / step_m)) + 1))
 
 
-def lane_strips(opendrive: OpenDrive, step_m: float = 2.5) -> list[LaneStrip]:
+def lane_strips(opendrive: OpenDrive, step_m: float = 2.5, junction_extra_m: float = 0.0) -> list[LaneStrip]:
     """Ribbons of all lanes that have a surface, roads in the order of their ids.
 
     Args:
         step_m: largest distance of two cross-sections; junctions are cut twice as fine, their lanes turn sharply.
+        junction_extra_m: how much wider than in the map driving lanes in junctions become.
+
+    Raises:
+        OpenDriveError: a lane too wide or too high, or more paving than `MAX_PAVED_M2` or `MAX_CROSS_SECTIONS`.
     """
     strips = []
+    paved_m2, cross_sections = 0.0, 0
     for road, section in opendrive.lane_sections():
-        s = section_stations_m(section, step_m if road.junction_id < 0 else step_m / 2)
+        in_junction = road.junction_id >= 0
+        length_m, step = section.end_s_m - section.s_m, step_m / 2 if in_junction else step_m
+        cross_sections += max(2, int(max(length_m, 0.0) / step) + 1) * max(1, len(section.lanes) - 1)
+        if cross_sections > MAX_CROSS_SECTIONS:
+            raise OpenDriveError(
+                f"the map's lanes need more than {MAX_CROSS_SECTIONS} cross-sections {step_m:g} m apart; "
+                "leave roads out or choose a larger vertex_distance"
+            )
+        s = section_stations_m(section, step)
         x, y, heading = road.plan.at(s)
         sin, cos = np.sin(heading), np.cos(heading)
         z, roll = cubic_at(road.elevation, s), np.sin(cubic_at(road.superelevation, s))
@@ -100,11 +116,15 @@ def lane_strips(opendrive: OpenDrive, step_m: float = 2.5) -> list[LaneStrip]:
                 outer = inner + side * np.maximum(cubic_at(lane.widths, s - section.s_m), 0.0)
                 known = lane.kind in ROADWAY_KINDS or lane.kind in RAISED_KINDS
                 if known and np.abs(outer - inner).max() > 0.05:
+                    paved_m2 += float(np.abs(outer - inner).mean()) * max(length_m, 0.0)
                     raised = lane.height_m if lane.height_m is not None else 0.0
                     if lane.height_m is None and lane.kind in RAISED_KINDS:
                         raised = KERB_M
-                    ends = edge(inner), edge(outer)
+                    extra = side * junction_extra_m / 2 if in_junction and lane.kind == "driving" else 0.0
+                    ends = edge(inner - extra), edge(outer + extra)
                     _check_extent(road, lane_id, np.abs(outer - inner).max(), np.abs(z).max())
                     strips.append(LaneStrip(road, section, lane_id, lane.kind, s, *ends, raised, limit))
                 inner = outer
+        if paved_m2 > MAX_PAVED_M2:
+            raise OpenDriveError(f"the map has more than {MAX_PAVED_M2 / 1e6:g} km^2 of lanes, so much is not paved")
     return strips

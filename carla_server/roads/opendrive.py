@@ -21,7 +21,9 @@ from carla_server.roads.plan_view import Geometry, PlanView
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_ROAD_M = 20_000.0
-MAX_TOTAL_M = 500_000.0
+MAX_TOTAL_M = 200_000.0
+MAX_ITEMS = {"signal": 4_000, "signalReference": 8_000, "object": 20_000, "laneSection": 20_000, "geometry": 50_000}
+"""How many elements of a kind are read; each costs time when the map is built."""
 
 
 class OpenDriveError(ValueError):
@@ -373,6 +375,10 @@ def parse_opendrive(text: str) -> OpenDrive:
         if depth > MAX_DEPTH:
             raise OpenDriveError(f"the map's elements are nested deeper than {MAX_DEPTH} levels")
         level = [child for element in level for child in element]
+    for kind, most in MAX_ITEMS.items():
+        count = sum(1 for _ in root.iter(kind))
+        if count > most:
+            raise OpenDriveError(f"the map has {count} <{kind}> elements, at most {most} are read")
     definitions = {s.get("id", ""): s for s in root.iter("signal")}
     roads = [_road(element, definitions) for element in root.findall("road")]
     if not roads:
@@ -388,4 +394,28 @@ def parse_opendrive(text: str) -> OpenDrive:
     for junction in root.findall("junction"):
         refs = sorted(junction.findall("controller"), key=lambda ref: _number(ref, "sequence", 0.0))
         turns[_integer(junction, "id")] = tuple(ref.get("id", "") for ref in refs)
-    return OpenDrive({road.road_id: road for road in roads}, controllers, turns)
+    by_id: dict[int, Road] = {}
+    for road in roads:
+        if by_id.setdefault(road.road_id, road) is not road:
+            raise OpenDriveError(f"two roads have the id {road.road_id}")
+    _check_links(root, by_id)
+    return OpenDrive(by_id, controllers, turns)
+
+
+def _check_links(root: Element, roads: dict[int, Road]) -> None:
+    """Every road and junction that is linked to must exist, else clients and Traffic Managers stumble over it."""
+    junctions = {_integer(junction, "id") for junction in root.findall("junction")}
+    for road in roads.values():
+        if road.junction_id >= 0 and road.junction_id not in junctions:
+            raise OpenDriveError(f"road {road.road_id} belongs to junction {road.junction_id}, which the map lacks")
+        for name, link in (("predecessor", road.predecessor), ("successor", road.successor)):
+            if link is not None and link[1] not in (junctions if link[0] == "junction" else roads):
+                raise OpenDriveError(
+                    f"road {road.road_id} has {link[0] or 'road'} {link[1]} as {name}, which the map lacks"
+                )
+    for connection in root.findall("junction/connection"):
+        for name in ("incomingRoad", "connectingRoad"):
+            if connection.get(name) is not None and _integer(connection, name) not in roads:
+                raise OpenDriveError(
+                    f"a junction's connection has {name} {connection.get(name)!r}, which the map lacks"
+                )

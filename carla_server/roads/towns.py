@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from carla_server.roads.generation import Generation
 from carla_server.roads.ground import GroundRaster
 from carla_server.roads.lane_strips import lane_strips
 from carla_server.roads.markings import add_markings
@@ -16,10 +17,12 @@ from carla_server.roads.opendrive import MAX_TEXT_BYTES, OpenDriveError, parse_o
 from carla_server.roads.scenery import furnish
 from carla_server.roads.spawn_points import spawn_points
 from carla_server.roads.surface import add_surface
-from carla_server.roads.town import Town
+from carla_server.roads.town import Box, Town
 from carla_server.roads.traffic_sites import traffic_sites
+from carla_server.roads.walls import add_walls
 
 SHIPPED_DIR = Path(__file__).resolve().parent.parent / "towns"
+SERVED = Generation()
 
 
 class UnknownTownError(LookupError):
@@ -51,27 +54,42 @@ def load_town(name: str, map_dir: Path | str | None = None) -> Town:
     short = name.rpartition("/")[2]
     if short not in files:
         raise UnknownTownError(f"no map named {name!r}; available: {', '.join(sorted(files))}")
-    path = files[short]
-    if path.stat().st_size > MAX_TEXT_BYTES:
-        raise OpenDriveError(f"{path.name} has {path.stat().st_size} bytes, at most {MAX_TEXT_BYTES} are read")
-    return town_from_opendrive(short, path.read_text(encoding="utf-8"))
+    return town_from_opendrive(short, _read(files[short]))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise OpenDriveError(f"{path.name} has {path.stat().st_size} bytes, at most {MAX_TEXT_BYTES} are read")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OpenDriveError(f"{path.name} cannot be read as UTF-8 text: {error}") from error
 
 
 @lru_cache(maxsize=8)
-def town_from_opendrive(name: str, text: str) -> Town:
+def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -> Town:
     """A town from OpenDRIVE text; equal arguments give the same object.
+
+    Args:
+        name: its name, which also seeds the scenery.
+        text: OpenDRIVE XML.
+        generation: how its roads become geometry.
 
     Raises:
         OpenDriveError: the text is not a usable map.
     """
     opendrive = parse_opendrive(text)
-    strips = lane_strips(opendrive)
+    strips = lane_strips(opendrive, generation.vertex_distance_m, generation.additional_width_m)
     if not any(strip.kind == "driving" for strip in strips):
         raise OpenDriveError(f"the map {name!r} has no driving lane")
     ground = GroundRaster(strips)
     builder = MeshBuilder()
-    add_surface(builder, strips, ground)
-    add_markings(builder, opendrive)
+    if generation.visible:
+        add_surface(builder, strips, ground)
+        add_markings(builder, opendrive)
+    walls: tuple[Box, ...] = ()
+    if generation.wall_height_m > 0.0:
+        walls = add_walls(builder, strips, ground, generation.wall_height_m)
     lights, signs = traffic_sites(opendrive, ground)
     placements, obstacles = furnish(name, strips, ground, lights, signs)
     points = spawn_points(strips)
@@ -84,8 +102,8 @@ def town_from_opendrive(name: str, text: str) -> Town:
         traffic_lights=lights,
         signs=signs,
         spawn_points=np.asarray(points),
-        obstacles=obstacles,
+        obstacles=obstacles + walls,
         ground=ground,
-        navmesh=build_navmesh(opendrive, strips),
+        navmesh=build_navmesh(opendrive, strips) if generation.walkers else b"",
         bounds_m=ground.bounds_m,
     )

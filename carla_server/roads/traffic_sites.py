@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -221,18 +221,21 @@ def _turns(opendrive: OpenDrive) -> dict[str, tuple[int, str, int, int]]:
     return found
 
 
-def _sign(opendrive: OpenDrive, ground: GroundRaster, road: Road, signal: Signal) -> list[SignSite]:
+def _sign(
+    opendrive: OpenDrive, ground: GroundRaster, signal: Signal, uses: list[tuple[Road, Signal]]
+) -> list[SignSite]:
     types = {STOP: "traffic.stop", YIELD: "traffic.yield"}
     limit = signal.subtype if signal.subtype.isdigit() else signal.name.rpartition("_")[2]
     kind = types.get(signal.kind) or f"traffic.speed_limit.{limit}"
     if signal.kind == SPEED and not limit.isdigit():
         return []
-    approaches = _approaches(opendrive, [(road, signal)])
+    approaches = _approaches(opendrive, uses)
     if signal.kind == SPEED:
+        road = uses[0][0]
         approaches = [_Approach(a.road, a.lanes, float(signal.s_m)) for a in approaches if a.road is road]
     if not approaches:
         return []
-    main = approaches[0]
+    main = max(approaches, key=lambda approach: len(approach.lanes))
     yaw = main.travel_yaw_deg()
     right = np.array([-np.sin(np.deg2rad(yaw)), np.cos(np.deg2rad(yaw))])
     kerb = main.road.position_m(np.array([main.stop_s_m]), np.array([main.edges_m()[1]]))[0]
@@ -254,15 +257,60 @@ def traffic_sites(
     its face looks in.
     """
     uses: dict[str, list[tuple[Road, Signal]]] = {}
-    signs: list[SignSite] = []
     for road_id in sorted(opendrive.roads):
         road = opendrive.roads[road_id]
         for signal in road.signals:
-            if signal.kind == LIGHT:
+            if signal.kind in (LIGHT, STOP, YIELD, SPEED):
                 uses.setdefault(signal.signal_id, []).append((road, signal))
-            elif signal.kind in (STOP, YIELD, SPEED) and not signal.is_reference:
-                signs.extend(_sign(opendrive, ground, road, signal))
+    for own in uses.values():
+        own.sort(key=lambda use: use[1].is_reference)  # the signal itself first
+    signs: list[SignSite] = []
+    for own in uses.values():
+        if own[0][1].kind != LIGHT:
+            signs.extend(_sign(opendrive, ground, own[0][1], own))
     turns = _turns(opendrive)
-    order = sorted(uses, key=lambda i: (not i.isdigit(), int(i) if i.isdigit() else 0, i))
-    lights = (_light(opendrive, ground, uses[i][0][1], uses[i], turns) for i in order)
-    return tuple(light for light in lights if light is not None), tuple(signs)
+    lights_of = {signal_id: own for signal_id, own in uses.items() if own[0][1].kind == LIGHT}
+    order = sorted(lights_of, key=lambda i: (not i.isdigit(), int(i) if i.isdigit() else 0, i))
+    lights = (_light(opendrive, ground, lights_of[i][0][1], lights_of[i], turns) for i in order)
+    found = [light for light in lights if light is not None]
+    return tuple(_with_turns(opendrive, found)), tuple(signs)
+
+
+def _with_turns(opendrive: OpenDrive, lights: list[TrafficLightSite]) -> list[TrafficLightSite]:
+    """Let lights whose controller no junction names take turns with their junction's others.
+
+    Lights of one controller go together, and without any controller those of approaches that face each other.
+    """
+    group_of = {light.junction_id: light.group for light in lights if light.group >= 0}
+    last_phase = {light.group: -1 for light in lights}
+    for light in lights:
+        last_phase[light.group] = max(last_phase[light.group], light.phase)
+    next_group = max(last_phase, default=-1) + 1
+    controller_of = {signal: name for name, signals in opendrive.controllers.items() for signal in signals}
+    phases: dict[tuple[int, str], int] = {}
+    complete = []
+    for light in lights:
+        if light.group >= 0:
+            complete.append(light)
+            continue
+        junction = _junction_behind(opendrive, *light.lanes[0])
+        key = junction if junction >= 0 else -2 - len(complete)  # a light without junction takes turns with none
+        if key not in group_of:
+            group_of[key], next_group = next_group, next_group + 1
+        group = group_of[key]
+        axis = round((light.yaw_deg % 180.0) / 90.0) % 2
+        controller = controller_of.get(light.opendrive_id, f"axis{axis}")
+        if (group, controller) not in phases:
+            last_phase[group] = phases[group, controller] = last_phase.get(group, -1) + 1
+        phase = phases[group, controller]
+        complete.append(replace(light, junction_id=junction, controller_id=controller, phase=phase, group=group))
+    return complete
+
+
+def _junction_behind(opendrive: OpenDrive, road_id: int, lane_id: int) -> int:
+    """The junction that a lane leads into, -1 for none."""
+    road = opendrive.roads[road_id]
+    if road.junction_id >= 0:
+        return road.junction_id
+    link = road.successor if lane_id < 0 else road.predecessor
+    return link[1] if link is not None and link[0] == "junction" else -1

@@ -19,6 +19,8 @@ class Serve:
     """Map to load."""
     map_dir: Path | None = None
     """Folder with further OpenDRIVE maps (`<name>.xodr`)."""
+    map_alias: tuple[str, ...] = ()
+    """Further names of maps, each NAME=MAP, for clients that ask for a map that is not here."""
     seed: int = 0
     """Same seed and same commands: same world, same pixels."""
     rendering: bool = True
@@ -30,6 +32,8 @@ class Serve:
         arguments = ["--port", str(self.port), "--host", self.host, "--map", self.map, "--seed", str(self.seed)]
         if self.map_dir is not None:
             arguments += ["--map-dir", str(self.map_dir)]
+        for alias in self.map_alias:
+            arguments += ["--map-alias", alias]
         if not self.rendering:
             arguments.append("--no-rendering")
         print("serving CARLA 0.9.16's protocol; stop with Ctrl-C", file=sys.stderr)
