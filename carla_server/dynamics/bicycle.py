@@ -8,19 +8,16 @@ saturating tyre curve F = D x / sqrt(1 + x^2). Two things make long steps stable
 * Sideways velocity and yaw rate, the stiff pair, advance by a linearly implicit trapezoidal step (Rosenbrock,
   order 2); braking and rolling friction are Coulomb forces that can stop a vehicle but never push it.
 
-The kernel is written once for numbers and arrays: a few vehicles are faster one by one as Python floats, many
-together as arrays. Both give the same bits, because every operation in it is correctly rounded.
+Written once for numbers and arrays, see `arithmetic`.
 
 All accelerations are per unit of mass. Body frame: x forward, y right; yaw rate positive to the right.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
+from carla_server.dynamics.arithmetic import Arithmetic
 
 SLIP_SPEED_MPS = 1.0
 """Speed below which slip angles are computed as if the vehicle rolled this fast."""
@@ -28,24 +25,9 @@ SLIP_SPEED_MPS = 1.0
 IMPLICITNESS = 0.5
 """The trapezoidal rule: order 2, stable for any step of a damped system."""
 
-FEW_VEHICLES = 4
-"""Up to this many vehicles are advanced one by one."""
-
-
-class _Arithmetic(NamedTuple):
-    """The operations that numbers and arrays spell differently."""
-
-    maximum: Callable[..., Any]
-    minimum: Callable[..., Any]
-    sqrt: Callable[..., Any]
-
-
-_OF_ARRAYS = _Arithmetic(np.maximum, np.minimum, np.sqrt)
-_OF_NUMBERS = _Arithmetic(max, min, math.sqrt)
-
 
 class PlanarForces(NamedTuple):
-    """What acts on the vehicles during one tick; every field is an (N,) float64 array.
+    """What acts on the vehicles during one tick; every field is an (N,) float64 array or a float.
 
     Attributes:
         to_front_m, to_rear_m: distance from the centre of gravity to the axles.
@@ -60,57 +42,46 @@ class PlanarForces(NamedTuple):
         drag_per_m: aerodynamic deceleration divided by speed squared.
     """
 
-    to_front_m: np.ndarray
-    to_rear_m: np.ndarray
-    gyration2_m2: np.ndarray
-    steer_cos: np.ndarray
-    steer_sin: np.ndarray
-    grip_front_mps2: np.ndarray
-    grip_rear_mps2: np.ndarray
-    gain_front: np.ndarray
-    gain_rear: np.ndarray
-    drive_mps2: np.ndarray
-    drive_front_mps2: np.ndarray
-    grade_forward_mps2: np.ndarray
-    grade_right_mps2: np.ndarray
-    friction_mps2: np.ndarray
-    drag_per_m: np.ndarray
+    to_front_m: Any
+    to_rear_m: Any
+    gyration2_m2: Any
+    steer_cos: Any
+    steer_sin: Any
+    grip_front_mps2: Any
+    grip_rear_mps2: Any
+    gain_front: Any
+    gain_rear: Any
+    drive_mps2: Any
+    drive_front_mps2: Any
+    grade_forward_mps2: Any
+    grade_right_mps2: Any
+    friction_mps2: Any
+    drag_per_m: Any
 
 
 def advance(
-    forces: PlanarForces, forward: np.ndarray, right: np.ndarray, yaw_rate: np.ndarray, delta_s: float, substeps: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Advance body velocities by one tick.
-
-    Args:
-        forces: what acts, constant over the tick.
-        forward, right: (N,) body velocities of the centre of gravity, m/s.
-        yaw_rate: (N,) rad/s.
-        delta_s: length of the tick.
-        substeps: number of equal parts it is integrated in.
-
-    Returns:
-        New forward, right, yaw_rate, and the tick's mean forward velocity, right velocity and yaw rate, (N,) each.
-    """
-    if len(forward) > FEW_VEHICLES:
-        return _advance(_OF_ARRAYS, forces, forward, right, yaw_rate, delta_s, substeps)
-    rows = zip(*(column.tolist() for column in (*forces, forward, right, yaw_rate)), strict=True)
-    each = [_advance(_OF_NUMBERS, row[:-3], row[-3], row[-2], row[-1], delta_s, substeps) for row in rows]
-    forward, right, yaw_rate, mean_forward, mean_right, mean_turn = np.array(each).T.copy()
-    return forward, right, yaw_rate, mean_forward, mean_right, mean_turn
-
-
-def _advance(
-    arithmetic: _Arithmetic,
-    forces: tuple[Any, ...],
+    arithmetic: Arithmetic,
+    forces: PlanarForces,
     forward: Any,
     right: Any,
     yaw_rate: Any,
     delta_s: float,
     substeps: int,
 ) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """`advance` for one vehicle as numbers or many as arrays."""
-    maximum, minimum, sqrt = arithmetic
+    """Advance body velocities by one tick.
+
+    Args:
+        arithmetic: of the numbers or arrays that the others are.
+        forces: what acts, constant over the tick.
+        forward, right: body velocities of the centre of gravity, m/s.
+        yaw_rate: rad/s.
+        delta_s: length of the tick.
+        substeps: number of equal parts it is integrated in.
+
+    Returns:
+        New forward, right, yaw_rate, and the tick's mean forward velocity, right velocity and yaw rate.
+    """
+    maximum, minimum, sqrt = arithmetic.maximum, arithmetic.minimum, arithmetic.sqrt
     (
         a,
         b,
@@ -131,19 +102,25 @@ def _advance(
     h = delta_s / substeps
     theta_h = IMPLICITNESS * h
     inverse_gyration2 = 1.0 / gyration2
-    slope_f = grip_f * gain_f
+    theta_h_turn = theta_h * inverse_gyration2
+    lever_f, lever_r = theta_h_turn * a * a, theta_h_turn * b * b
+    slope_f = grip_f * gain_f * cosine
     slope_r = grip_r * gain_r
-    push_x = drive + grade_x
-    push_y = drive_f * sine + grade_y
-    push_turn = drive_f * sine * a
+    step_x = h * (drive + grade_x)
+    half_step_x = 0.5 * step_x
+    side_drive = drive_f * sine
+    push_y = side_drive + grade_y
+    push_turn = side_drive * a
     friction_step = friction * h
     friction_back = -friction_step
     friction_half = 0.5 * friction_step
+    friction_half_back = -friction_half
     drag_h = drag * h
+    sine_h = h * sine
     sum_forward = sum_right = sum_turn = forward * 0.0
     for _ in range(substeps):
-        middle = forward + 0.5 * h * push_x
-        middle = middle - minimum(maximum(middle, -friction_half), friction_half)
+        middle = forward + half_step_x
+        middle = middle - minimum(maximum(middle, friction_half_back), friction_half)
         inverse_speed = 1.0 / maximum(abs(middle), SLIP_SPEED_MPS)
         slip_f = ((right + a * yaw_rate) * cosine - middle * sine) * inverse_speed * gain_f
         slip_r = (right - b * yaw_rate) * inverse_speed * gain_r
@@ -154,27 +131,28 @@ def _advance(
         side_r = grip_r * slip_r * soft_r
         rate_right = push_y - side_f - side_r - middle * yaw_rate
         rate_turn = (b * side_r - a * side_f + push_turn) * inverse_gyration2
-        wheel_stiff = slope_f * inverse_speed * soft_f * soft_f * soft_f * cosine
+        wheel_stiff = slope_f * inverse_speed * soft_f * soft_f * soft_f
         stiff_f = wheel_stiff * cosine
         stiff_r = slope_r * inverse_speed * soft_r * soft_r * soft_r
         moment = a * stiff_f - b * stiff_r
         m11 = 1.0 + theta_h * (stiff_f + stiff_r)
         m12 = theta_h * (moment + middle)
-        m21 = theta_h * moment * inverse_gyration2
-        m22 = 1.0 + theta_h * (a * a * stiff_f + b * b * stiff_r) * inverse_gyration2
+        m21 = theta_h_turn * moment
+        m22 = 1.0 + (lever_f * stiff_f + lever_r * stiff_r)
         scale = h / (m11 * m22 - m12 * m21)
         change_right = scale * (m22 * rate_right - m12 * rate_turn)
         change_turn = scale * (m11 * rate_turn - m21 * rate_right)
         mid_right = right + 0.5 * change_right
         mid_turn = yaw_rate + 0.5 * change_turn
         mid_wheel_f = wheel_f + 0.5 * wheel_stiff * (change_right + a * change_turn)
-        rolled = forward + h * (push_x + mid_wheel_f * sine + mid_right * mid_turn)
+        rolled = forward + (step_x + mid_wheel_f * sine_h + h * (mid_right * mid_turn))
         rolled = rolled / (1.0 + drag_h * abs(rolled))
         rolled = rolled - minimum(maximum(rolled, friction_back), friction_step)
-        sum_forward = sum_forward + 0.5 * (forward + rolled)
+        sum_forward = sum_forward + (forward + rolled)
         sum_right = sum_right + mid_right
         sum_turn = sum_turn + mid_turn
         forward = rolled
         right = right + change_right
         yaw_rate = yaw_rate + change_turn
-    return forward, right, yaw_rate, sum_forward / substeps, sum_right / substeps, sum_turn / substeps
+    share = 1.0 / substeps
+    return forward, right, yaw_rate, sum_forward * (0.5 * share), sum_right * share, sum_turn * share

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from carla_server.dynamics import powertrain
 from carla_server.dynamics.actor_rows import ActorRows, finite
+from carla_server.dynamics.arithmetic import CURVE_POINTS, Curves
 from carla_server.dynamics.spec import GRAVITY_MPS2, VehicleSpec
 
 THROTTLE, STEER, BRAKE, HAND_BRAKE, REVERSE, MANUAL_GEAR, GEAR = range(7)
@@ -16,39 +17,140 @@ THROTTLE, STEER, BRAKE, HAND_BRAKE, REVERSE, MANUAL_GEAR, GEAR = range(7)
 
 AIR_DENSITY_KGPM3 = 1.2
 
+FEW_VEHICLES = 8
+"""Up to this many vehicles are moved one by one as numbers."""
+
 REAR_STIFFNESS_FACTOR = 1.1
 """Rear tyres are a little stiffer than front tyres, which makes vehicles understeer."""
 
 
-class Parameters(NamedTuple):
-    """What the step needs of each specification, (N,) float64 each; accelerations are forces per mass."""
+class State(NamedTuple):
+    """What changes while vehicles move: the columns of the fleet's state, float64 arrays of one length or floats.
 
-    mass_kg: np.ndarray
-    to_front_m: np.ndarray
-    to_rear_m: np.ndarray
-    gyration2_m2: np.ndarray
-    half_base_m: np.ndarray
-    half_track_m: np.ndarray
-    radius_m: np.ndarray
-    max_steer_rad: np.ndarray
-    steer_rate_per_s: np.ndarray
-    max_rpm: np.ndarray
-    top_gear: np.ndarray
-    shift_up: np.ndarray
-    shift_down: np.ndarray
-    switch_time_s: np.ndarray
-    engine_drag_nms: np.ndarray
-    front_drive: np.ndarray
-    brake_mps2: np.ndarray
-    handbrake_mps2: np.ndarray
-    grip_mps2: np.ndarray
-    front_stiffness_mps2: np.ndarray
-    rear_stiffness_mps2: np.ndarray
-    front_load: np.ndarray
-    traction: np.ndarray
-    drag_per_m: np.ndarray
-    rolling_mps2: np.ndarray
-    two_wheeler: np.ndarray
+    First what only the step knows, then what the snapshot shows, then what is commanded. The step writes all but the
+    commands.
+    """
+
+    gear: Any
+    rpm: Any
+    steer_rad: Any
+    wheel_turn_rad: Any
+    steer_input: Any
+    forward_gear: Any
+    shift_timer_s: Any
+    rise_forward: Any
+    rise_right: Any
+    contact: Any
+    x_before_mps: Any
+    y_before_mps: Any
+    z_before_mps: Any
+    x_m: Any
+    y_m: Any
+    z_m: Any
+    pitch_rad: Any
+    yaw_rad: Any
+    roll_rad: Any
+    velocity_x_mps: Any
+    velocity_y_mps: Any
+    velocity_z_mps: Any
+    rate_x_radps: Any
+    rate_y_radps: Any
+    rate_z_radps: Any
+    acceleration_x_mps2: Any
+    acceleration_y_mps2: Any
+    acceleration_z_mps2: Any
+    throttle: Any
+    steer: Any
+    brake: Any
+    hand_brake: Any
+    reverse: Any
+    manual_gear_shift: Any
+    gear_command: Any
+    friction_scale: Any
+    gravity_mps2: Any
+    frozen: Any
+    force_x_n: Any
+    force_y_n: Any
+    force_z_n: Any
+    torque_z_nm: Any
+    holds_velocity: Any
+    held_forward_mps: Any
+    held_right_mps: Any
+
+
+_COLUMN = {name: column for column, name in enumerate(State._fields)}
+MOVED = slice(0, _COLUMN["throttle"])
+"""Columns of `State` that the step writes."""
+
+SHOWN = slice(_COLUMN["x_m"], _COLUMN["hand_brake"])
+"""Columns of `State` that a snapshot shows, in its order: pose, velocities, acceleration, throttle, steer, brake."""
+
+
+def _columns(first: str, count: int) -> slice:
+    return slice(_COLUMN[first], _COLUMN[first] + count)
+
+
+_VECTORS = {
+    "position_m": _columns("x_m", 3),
+    "rotation_rad": _columns("pitch_rad", 3),
+    "velocity_mps": _columns("velocity_x_mps", 3),
+    "angular_velocity_radps": _columns("rate_x_radps", 3),
+    "acceleration_mps2": _columns("acceleration_x_mps2", 3),
+    "control": _columns("throttle", 7),
+    "_velocity_before_mps": _columns("x_before_mps", 3),
+    "_force_n": _columns("force_x_n", 3),
+    "_held_velocity_mps": _columns("held_forward_mps", 2),
+}
+_SCALARS = {
+    "gear": _COLUMN["gear"],
+    "rpm": _COLUMN["rpm"],
+    "steer_rad": _COLUMN["steer_rad"],
+    "wheel_turn_rad": _COLUMN["wheel_turn_rad"],
+    "friction_scale": _COLUMN["friction_scale"],
+    "_forward_gear": _COLUMN["forward_gear"],
+    "_rise_forward": _COLUMN["rise_forward"],
+    "_rise_right": _COLUMN["rise_right"],
+    "_contact": _COLUMN["contact"],
+    "_gravity_mps2": _COLUMN["gravity_mps2"],
+    "_frozen": _COLUMN["frozen"],
+    "_torque_nm": _COLUMN["torque_z_nm"],
+    "_holds_velocity": _COLUMN["holds_velocity"],
+}
+"""Names of parts of the state, which are views of it."""
+
+
+class Parameters(NamedTuple):
+    """What the step needs of each specification, float64 arrays of one length or floats; forces are per mass.
+
+    engine_fraction_s: share of the largest engine speed per rad/s. engine_drag: m^2/s, torque per rad/s and mass.
+    """
+
+    mass_kg: Any
+    to_front_m: Any
+    to_rear_m: Any
+    gyration2_m2: Any
+    half_base_m: Any
+    half_track_m: Any
+    inverse_radius_per_m: Any
+    steer_rate_per_s: Any
+    max_rpm: Any
+    engine_fraction_s: Any
+    top_gear: Any
+    shift_up: Any
+    shift_down: Any
+    switch_time_s: Any
+    engine_drag: Any
+    front_drive: Any
+    brake_mps2: Any
+    handbrake_mps2: Any
+    grip_mps2: Any
+    front_stiffness_mps2: Any
+    rear_stiffness_mps2: Any
+    front_load: Any
+    traction: Any
+    drag_per_m: Any
+    rolling_mps2: Any
+    two_wheeler: Any
 
     @staticmethod
     def column(spec: VehicleSpec) -> list[float]:
@@ -65,15 +167,15 @@ class Parameters(NamedTuple):
             spec.yaw_inertia_kgm2 / spec.mass_kg,
             0.5 * spec.wheelbase_m,
             0.5 * spec.track_m,
-            spec.wheel_radius_m,
-            spec.max_steer_rad,
+            1.0 / spec.wheel_radius_m,
             spec.steer_rate_per_s,
             spec.max_rpm,
+            powertrain.RPM_PER_RADPS / spec.max_rpm,
             float(len(spec.gear_ratios)),
             spec.shift_up_fraction if spec.automatic_gearbox else np.inf,
             spec.shift_down_fraction if spec.automatic_gearbox else -np.inf,
             spec.gear_switch_time_s,
-            spec.engine_drag_nms,
+            spec.engine_drag_nms / spec.mass_kg,
             spec.front_drive,
             4.0 * spec.max_brake_torque_nm / load,
             2.0 * spec.max_handbrake_torque_nm / load,
@@ -88,6 +190,34 @@ class Parameters(NamedTuple):
         ]
 
 
+class EngineTables(NamedTuple):
+    """Tables of `powertrain`: `Curves` of many vehicles or the lists of one."""
+
+    steering: Any
+    acceleration: Any
+    lever: Any
+
+
+class Rare(NamedTuple):
+    """What most fleets do not have, and for which the step then does nothing.
+
+    Attributes:
+        forces: somebody pushes a vehicle in this tick.
+        levers: a hand brake, reverse or a manual gear is commanded.
+        gearboxes: a vehicle has more than one gear.
+        two_wheelers: a vehicle leans into bends.
+        held_velocities: a vehicle has a constant velocity.
+        frozen: a vehicle moves only by set poses.
+    """
+
+    forces: bool
+    levers: bool
+    gearboxes: bool
+    two_wheelers: bool
+    held_velocities: bool
+    frozen: bool
+
+
 class VehicleRows(ActorRows):
     """Poses, velocities and controls of all vehicles; row i belongs to `actor_ids[i]`.
 
@@ -100,7 +230,7 @@ class VehicleRows(ActorRows):
         angular_velocity_radps: (N, 3) float64, world axes, CARLA's sense (z: clockwise seen from above).
         acceleration_mps2: (N, 3) float64, world: change of velocity over the last tick.
         control: (N, 7) float64 throttle, steer, brake, hand_brake, reverse, manual_gear_shift, gear as commanded.
-        gear: (N,) int64 engaged gear, -1 reverse, 0 neutral.
+        gear: (N,) float64 engaged gear, a whole number: -1 reverse, 0 neutral.
         rpm: (N,) float64 engine speed.
         steer_rad: (N,) float64 angle of the front wheels, positive right.
         wheel_turn_rad: (N,) float64 rolling angle of the wheels, within [0, 2 pi).
@@ -111,38 +241,18 @@ class VehicleRows(ActorRows):
     """
 
     _STATE = (
-        ("position_m", 3, np.float64),
-        ("rotation_rad", 3, np.float64),
-        ("velocity_mps", 3, np.float64),
-        ("angular_velocity_radps", 3, np.float64),
-        ("acceleration_mps2", 3, np.float64),
-        ("control", 7, np.float64),
-        ("gear", 0, np.int64),
-        ("rpm", 0, np.float64),
-        ("steer_rad", 0, np.float64),
-        ("wheel_turn_rad", 0, np.float64),
+        ("state", len(State._fields), np.float64),
         ("simulate_physics", 0, np.bool_),
         ("gravity", 0, np.bool_),
         ("extent_m", 3, np.float64),
         ("box_center_m", 3, np.float64),
-        ("friction_scale", 0, np.float64),
-        ("_steer_input", 0, np.float64),
-        ("_forward_gear", 0, np.int64),
-        ("_shift_timer_s", 0, np.float64),
-        ("_rise_forward", 0, np.float64),
-        ("_rise_right", 0, np.float64),
-        ("_contact", 0, np.float64),
-        ("_velocity_before_mps", 3, np.float64),
-        ("_constant_velocity_mps", 3, np.float64),
-        ("_has_constant_velocity", 0, np.bool_),
-        ("_force_n", 3, np.float64),
-        ("_torque_nm", 0, np.float64),
-        ("_torque_table_nm", powertrain.CURVE_POINTS, np.float64),
-        ("_steering_table", powertrain.CURVE_POINTS, np.float64),
-        ("_gear_table", powertrain.MAX_GEARS + 2, np.float64),
+        ("_acceleration_table", CURVE_POINTS, np.float64),
+        ("_steering_table", CURVE_POINTS, np.float64),
+        ("_lever_table", powertrain.MAX_GEARS + 2, np.float64),
         ("_parameters", len(Parameters._fields), np.float64),
     )
 
+    state: np.ndarray
     position_m: np.ndarray
     rotation_rad: np.ndarray
     velocity_mps: np.ndarray
@@ -158,20 +268,20 @@ class VehicleRows(ActorRows):
     extent_m: np.ndarray
     box_center_m: np.ndarray
     friction_scale: np.ndarray
-    _steer_input: np.ndarray
     _forward_gear: np.ndarray
-    _shift_timer_s: np.ndarray
     _rise_forward: np.ndarray
     _rise_right: np.ndarray
     _contact: np.ndarray
     _velocity_before_mps: np.ndarray
-    _constant_velocity_mps: np.ndarray
-    _has_constant_velocity: np.ndarray
+    _held_velocity_mps: np.ndarray
+    _holds_velocity: np.ndarray
+    _gravity_mps2: np.ndarray
+    _frozen: np.ndarray
     _force_n: np.ndarray
     _torque_nm: np.ndarray
-    _torque_table_nm: np.ndarray
+    _acceleration_table: np.ndarray
     _steering_table: np.ndarray
-    _gear_table: np.ndarray
+    _lever_table: np.ndarray
     _parameters: np.ndarray
 
     def __init__(self) -> None:
@@ -192,7 +302,9 @@ class VehicleRows(ActorRows):
         """
         pose = finite("pose6", pose6, 6)
         row = self._append(actor_id)
+        self._name_columns()
         self.simulate_physics[row] = self.gravity[row] = True
+        self._gravity_mps2[row] = GRAVITY_MPS2
         self.friction_scale[row] = self._contact[row] = 1.0
         self._forward_gear[row] = 1
         self.position_m[row] = pose[:3]
@@ -222,9 +334,9 @@ class VehicleRows(ActorRows):
         self._specs[actor_id] = spec
         self.extent_m[row] = spec.extent_m
         self.box_center_m[row] = spec.box_center_m
-        self._torque_table_nm[row] = powertrain.torque_table(spec)
+        self._acceleration_table[row] = powertrain.acceleration_table(spec)
         self._steering_table[row] = powertrain.steering_table(spec)
-        self._gear_table[row] = powertrain.gear_table(spec)
+        self._lever_table[row] = powertrain.lever_table(spec)
         self._parameters[row] = Parameters.column(spec)
         self._forward_gear[row] = min(int(self._forward_gear[row]), len(spec.gear_ratios))
         self._rebuild()
@@ -234,19 +346,36 @@ class VehicleRows(ActorRows):
         yaw = self.rotation_rad[:, 1]
         return self.velocity_mps[:, 0] * np.cos(yaw) + self.velocity_mps[:, 1] * np.sin(yaw)
 
+    def _name_columns(self) -> None:
+        """Point the named arrays at the columns of the state."""
+        for name, columns in _VECTORS.items():
+            setattr(self, name, self.state[:, columns])
+        for name, column in _SCALARS.items():
+            setattr(self, name, self.state[:, column])
+
     def _rebuild(self) -> None:
         """Refresh what is derived from the rows."""
-        self._parameters_by_row = np.ascontiguousarray(self._parameters.T)
-        self._p = Parameters(*self._parameters_by_row)
-        count = len(self)
+        self._name_columns()
+        self._p = Parameters(*np.ascontiguousarray(self._parameters.T))
         self.mass_kg = self._p.mass_kg
         self.yaw_inertia_kgm2 = self._p.gyration2_m2 * self._p.mass_kg
-        self._table_rows = np.arange(count, dtype=np.int64) * powertrain.CURVE_POINTS
-        self._gear_rows = np.arange(count, dtype=np.int64) * (powertrain.MAX_GEARS + 2)
-        self._any_two_wheeler = bool(self._p.two_wheeler.any())
-        self._any_gears = bool((self._p.top_gear > 1.0).any())
-        self._top_gear = self._p.top_gear.astype(np.int64)
-        self._frozen_rows = np.flatnonzero(~self.simulate_physics)
-        self._constant_rows = np.flatnonzero(self._has_constant_velocity)
-        self._any_manual = bool(self.control[:, MANUAL_GEAR].any())
-        self._has_forces = bool(self._force_n.any() or self._torque_nm.any())
+        tables = (self._steering_table, self._acceleration_table, self._lever_table)
+        if len(self) > FEW_VEHICLES:
+            self._tables = EngineTables(*map(Curves.of, tables))
+        else:
+            self._each_parameters = [Parameters(*row) for row in self._parameters.tolist()]
+            self._each_tables = [
+                EngineTables(*rows) for rows in zip(*(table.tolist() for table in tables), strict=True)
+            ]
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Note which rare things there are, so that the step does not look for them in every tick."""
+        self._rare = Rare(
+            forces=bool(self._force_n.any() or self._torque_nm.any()),
+            levers=bool(self.control[:, HAND_BRAKE : MANUAL_GEAR + 1].any()),
+            gearboxes=bool((self._p.top_gear > 1.0).any()),
+            two_wheelers=bool(self._p.two_wheeler.any()),
+            held_velocities=bool(self._holds_velocity.any()),
+            frozen=bool(self._frozen.any()),
+        )

@@ -9,6 +9,7 @@ from carla_server.roads.opendrive import OpenDriveError
 from carla_server.semantics import SemanticTag
 
 CELL_M = 0.25
+_CELLS_PER_M = 1.0 / CELL_M
 MAX_CELLS = 40_000_000
 SPLAT_STEP_M = 0.18
 """Spacing of the points that paint a lane into the raster; below the cell, so that few cells are missed."""
@@ -127,6 +128,7 @@ class GroundRaster:
         total = np.bincount(cell, height, rows * columns).reshape(rows, columns)
         self.base_m = _fill_gaps(total, count)
         self.heights_m = self.base_m + box_sum(np.pad(raised, 1, mode="edge"), 1)[1:-1, 1:-1] / 9.0
+        self._heights = self.heights_m.ravel().data  # a memoryview reads single numbers fastest
         self._limits = limits
         step = 4
         blurred = box_sum(np.pad(self.base_m, step, mode="edge"), step)[step:-step, step:-step] / (2 * step + 1) ** 2
@@ -150,21 +152,37 @@ class GroundRaster:
 
     def _bilinear(self, image: np.ndarray, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         rows, columns = image.shape
-        u = np.minimum(np.maximum((np.asarray(x_m, float) - self.origin_m[0]) / CELL_M, 0.0), columns - 1.001)
-        v = np.minimum(np.maximum((np.asarray(y_m, float) - self.origin_m[1]) / CELL_M, 0.0), rows - 1.001)
+        u = np.minimum(np.maximum((x_m - self.origin_m[0]) * _CELLS_PER_M, 0.0), columns - 1.001)
+        v = np.minimum(np.maximum((y_m - self.origin_m[1]) * _CELLS_PER_M, 0.0), rows - 1.001)
         column, row = u.astype(np.intp), v.astype(np.intp)
         u, v = u - column, v - row
-        flat, first = image.ravel(), row * columns + column
-        top = flat[first] * (1 - u) + flat[first + 1] * u
-        return top * (1 - v) + (flat[first + columns] * (1 - u) + flat[first + columns + 1] * u) * v
+        first = row * columns + column
+        flat = image.ravel()
+        left, right = flat.take(first), flat.take(first + 1)
+        left += (flat.take(first + columns) - left) * v
+        right += (flat.take(first + (columns + 1)) - right) * v
+        return left + (right - left) * u
 
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Ground height, (N,) float64 metres; the nearest edge's height outside the town."""
-        return self._bilinear(self.heights_m, x_m, y_m)
+        return self._bilinear(self.heights_m, np.asarray(x_m, float), np.asarray(y_m, float))
+
+    def height_at_m(self, x_m: float, y_m: float) -> float:
+        """Ground height at one point, to the last bit the number that `height_m` gives."""
+        rows, columns = self.heights_m.shape
+        u = min(max((x_m - self.origin_m[0]) * _CELLS_PER_M, 0.0), columns - 1.001)
+        v = min(max((y_m - self.origin_m[1]) * _CELLS_PER_M, 0.0), rows - 1.001)
+        column, row = int(u), int(v)
+        u, v = u - column, v - row
+        heights, first = self._heights, row * columns + column
+        left, right = heights[first], heights[first + 1]
+        left += (heights[first + columns] - left) * v
+        right += (heights[first + columns + 1] - right) * v
+        return left + (right - left) * u
 
     def road_height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Height of the road surface or its continuation, without kerbs, (N,) float64 metres."""
-        return self._bilinear(self.base_m, x_m, y_m)
+        return self._bilinear(self.base_m, np.asarray(x_m, float), np.asarray(y_m, float))
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(dz/dx, dz/dy) of the ground without kerbs, averaged over about two metres, each (N,) float64."""

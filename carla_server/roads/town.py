@@ -105,6 +105,9 @@ class Ground(Protocol):
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Ground height, (N,) float64 metres."""
 
+    def height_at_m(self, x_m: float, y_m: float) -> float:
+        """Ground height at one point, to the last bit the number that `height_m` gives."""
+
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Partial derivatives (dz/dx, dz/dy), each (N,) float64."""
 

@@ -33,20 +33,21 @@ ACTOR_STATE_DTYPE = np.dtype(
     {
         "names": [
             "actor_id", "actor_state", "transform", "velocity_mps", "angular_velocity_degps", "acceleration_mps2",
-            "vehicle_throttle_steer_brake", "vehicle_flags", "vehicle_gear", "vehicle_speed_limit_kmh",
+            "vehicle_pose_to_brake", "vehicle_throttle_steer_brake", "vehicle_flags", "vehicle_gear",
+            "vehicle_speed_limit_kmh",
             "vehicle_light_state", "vehicle_has_light", "vehicle_light_id", "vehicle_failure",
             "walker_direction", "walker_speed_mps", "walker_jump",
             "sign_id", "light_times_s", "light_elapsed_s", "light_pole_index", "light_frozen", "light_state",
         ],
         "formats": [
             "<u4", "u1", ("<f4", 6), ("<f4", 3), ("<f4", 3), ("<f4", 3),
-            ("<f4", 3), ("u1", 3), "<i4", "<f4", "u1", "u1", "<u4", "u1",
+            ("<f4", 18), ("<f4", 3), ("u1", 3), "<i4", "<f4", "u1", "u1", "<u4", "u1",
             ("<f4", 3), "<f4", "u1",
             "S32", ("<f4", 3), "<f4", "<u4", "u1", "u1",
         ],
         "offsets": [
             0, 4, 5, 29, 41, 53,
-            65, 77, 80, 84, 88, 89, 90, 94,
+            5, 65, 77, 80, 84, 88, 89, 90, 94,
             65, 77, 81,
             65, 97, 109, 113, 117, 118,
         ],
@@ -55,8 +56,9 @@ ACTOR_STATE_DTYPE = np.dtype(
 )  # fmt: skip
 """One actor in a snapshot; the fields from byte 65 on overlap, by kind of actor (a C union, zero padded).
 
-transform: x, y, z (m), pitch, yaw, roll (deg). vehicle_flags: hand brake, reverse, manual gear shift. light_times_s:
-green, yellow, red. sign_id: the OpenDRIVE signal id.
+transform: x, y, z (m), pitch, yaw, roll (deg). vehicle_pose_to_brake: all from the transform to a vehicle's brake, so
+that they can be written at once. vehicle_flags: hand brake, reverse, manual gear shift. light_times_s: green, yellow,
+red. sign_id: the OpenDRIVE signal id.
 """
 
 

@@ -12,11 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from carla_server.dynamics import VehicleFleet, WalkerFleet
+from carla_server.dynamics.vehicle_rows import HAND_BRAKE, MANUAL_GEAR, SHOWN
 from carla_server.wire.stream import ACTOR_STATE_DTYPE
 from carla_server.world.actors import Actor, TrafficSign
 from carla_server.world.traffic_lights import TrafficLights
 
 _ACTIVE = 1
+_SHOWN_UNITS = np.array([1.0] * 3 + [np.degrees(1.0)] * 3 + [1.0] * 3 + [np.degrees(1.0)] * 3 + [1.0] * 6)
+"""From the fleet's units to the snapshot's: radians become degrees."""
 
 
 class _MotionFields(NamedTuple):
@@ -45,6 +48,23 @@ class _MotionFields(NamedTuple):
         self.velocity_mps[:] = fleet.velocity_mps
         np.degrees(fleet.angular_velocity_radps, out=self.angular_velocity_degps, casting="same_kind")
         self.acceleration_mps2[:] = fleet.acceleration_mps2
+
+
+class _VehicleFields(NamedTuple):
+    """Writable views into the vehicles' rows."""
+
+    pose_to_brake: np.ndarray
+    flags: np.ndarray
+    gear: np.ndarray
+    speed_limit_kmh: np.ndarray
+    light_id: np.ndarray
+    has_light: np.ndarray
+    light_state: np.ndarray
+
+    @staticmethod
+    def of(rows: np.ndarray) -> _VehicleFields:
+        names = ("pose_to_brake", "flags", "gear", "speed_limit_kmh", "light_id", "has_light", "light_state")
+        return _VehicleFields(*(rows[f"vehicle_{name}"] for name in names))
 
 
 class SnapshotTable:
@@ -91,7 +111,7 @@ class SnapshotTable:
         self._lights = rows[: len(lights)]
         self._vehicles = rows[first_vehicle:first_walker]
         self._walkers = rows[first_walker:]
-        self._vehicle_motion = _MotionFields.of(self._vehicles)
+        self._vehicle_fields = _VehicleFields.of(self._vehicles)
         self._walker_motion = _MotionFields.of(self._walkers)
 
     def update(self, actor: Actor) -> None:
@@ -120,15 +140,14 @@ class SnapshotTable:
             light_id: (N,) actor id of the light they are at, 0 for none.
             light_state: (N,) its LightState; GREEN without a light.
         """
-        self._vehicle_motion.write(fleet)
-        rows = self._vehicles
-        rows["vehicle_throttle_steer_brake"] = fleet.control[:, :3]
-        rows["vehicle_flags"] = fleet.control[:, 3:6]
-        rows["vehicle_gear"] = fleet.gear
-        rows["vehicle_speed_limit_kmh"] = speed_limit_kmh
-        rows["vehicle_light_id"] = light_id
-        rows["vehicle_has_light"] = light_id != 0
-        rows["vehicle_light_state"] = light_state
+        fields = self._vehicle_fields
+        np.multiply(fleet.state[:, SHOWN], _SHOWN_UNITS, out=fields.pose_to_brake, casting="same_kind")
+        fields.flags[:] = fleet.control[:, HAND_BRAKE : MANUAL_GEAR + 1]
+        fields.gear[:] = fleet.gear
+        fields.speed_limit_kmh[:] = speed_limit_kmh
+        fields.light_id[:] = light_id
+        np.not_equal(light_id, 0, out=fields.has_light, casting="unsafe")
+        fields.light_state[:] = light_state
 
     def write_walkers(self, fleet: WalkerFleet) -> None:
         """Copy all walkers."""

@@ -27,6 +27,9 @@ class Plane:
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return self.rise_x * x_m + self.rise_y * y_m
 
+    def height_at_m(self, x_m: float, y_m: float) -> float:
+        return self.rise_x * x_m + self.rise_y * y_m
+
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.full_like(x_m, self.rise_x), np.full_like(x_m, self.rise_y)
 

@@ -15,12 +15,14 @@ from dynamics_fields import (
     MODEL3,
     MOTORCYCLE,
     SEDAN,
+    TRUCK,
     Plane,
     drive,
     one_vehicle,
 )
 
 from carla_server.dynamics import VehicleFleet, VehicleSpec
+from carla_server.roads.towns import load_town
 
 HAND_BRAKE = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -130,16 +132,37 @@ def test_removing_a_vehicle_keeps_the_others_and_their_order() -> None:
         fleet.index_of(3)
 
 
-def test_cars_far_apart_do_not_influence_each_other() -> None:
-    alone = one_vehicle()
-    drive(alone, (0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0), 3.0)
-    crowd = VehicleFleet()
-    crowd.add(1, MODEL3, (0.0,) * 6)
-    for actor_id in range(2, 30):
-        crowd.add(actor_id, SEDAN, (0.0, 50.0 * actor_id, 0.0, 0.0, 10.0 * actor_id, 0.0))
-        crowd.set_control(actor_id, FULL_THROTTLE)
-    drive(crowd, (0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0), 3.0)
-    assert crowd.position_m[0] == pytest.approx(alone.position_m[0], abs=1e-9)
+def test_a_car_moves_to_the_last_bit_alike_alone_and_among_many() -> None:
+    """Few vehicles are moved one by one as numbers, many as arrays."""
+    random = np.random.default_rng(8)
+    town = load_town("TownGrid")
+    places = town.spawn_points[:24]
+    specs = [(MODEL3, SEDAN, TRUCK, MOTORCYCLE)[row % 4] for row in range(len(places))]
+    fleets = [VehicleFleet() for _ in range(len(places) // 4 + 1)]
+    everyone, small = fleets[0], fleets[1:]
+    for row, (spec, pose) in enumerate(zip(specs, places.tolist(), strict=True)):
+        for fleet in (everyone, small[row // 4]):
+            fleet.add(row, spec, pose)
+            if row % 7 == 3:
+                fleet.set_constant_velocity(row, (4.0, 0.5, 0.0))
+            if row % 11 == 5:
+                fleet.set_simulate_physics(row, False)
+            if row % 13 == 6:
+                fleet.set_gravity(row, False)
+    for _ in range(150):
+        for row in range(len(places)):
+            throttle, brake = random.uniform(0, 1), float(random.random() < 0.2)
+            levers = random.random(3) < 0.1
+            control = (throttle, random.uniform(-1, 1), brake, *levers.tolist(), float(random.integers(-1, 5)))
+            push = random.normal(0.0, 2e4, 3)
+            for fleet in (everyone, small[row // 4]):
+                fleet.set_control(row, control)
+                if row % 5 == 0 and throttle < 0.1:
+                    fleet.add_force(row, push, push)
+        for fleet in fleets:
+            fleet.step(0.05, town.ground)
+    assert np.ptp(everyone.position_m[:, :2], axis=0).min() > 100.0
+    assert everyone.state.tobytes() == b"".join(fleet.state.tobytes() for fleet in small)
 
 
 def test_the_same_commands_give_the_same_bits() -> None:

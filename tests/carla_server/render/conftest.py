@@ -20,6 +20,9 @@ class FlatGround:
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return np.zeros(len(x_m))
 
+    def height_at_m(self, x_m: float, y_m: float) -> float:
+        return 0.0
+
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(x_m)), np.zeros(len(x_m))
 

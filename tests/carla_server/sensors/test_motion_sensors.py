@@ -34,6 +34,9 @@ class Flat:
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return np.zeros_like(x_m)
 
+    def height_at_m(self, x_m: float, y_m: float) -> float:
+        return 0.0
+
 
 class Drive:
     """A world with one car (id 1) and perhaps a second (id 2), stepped by hand."""

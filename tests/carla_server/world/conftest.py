@@ -15,6 +15,9 @@ class FlatGround:
     def height_m(self, x_m, y_m):
         return np.zeros(np.shape(x_m))
 
+    def height_at_m(self, x_m, y_m):
+        return 0.0
+
     def slope(self, x_m, y_m):
         return np.zeros(np.shape(x_m)), np.zeros(np.shape(x_m))
 
