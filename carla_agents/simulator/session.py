@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -297,6 +297,23 @@ class Session:
             raise self._fault(error) from error
         self.frame_id = self.world.get_snapshot().frame
 
+    def load_map(self, name: str) -> None:
+        """Loads a map by name; every actor of ours goes with the old one.
+
+        Raises:
+            SimulatorError: the server has no such map or cannot load it.
+        """
+        self._enter_new_world(lambda: self._load(name))
+
+    def load_opendrive(self, opendrive: str) -> None:
+        """Loads a map from OpenDRIVE text, as a bare road surface without walls.
+
+        Raises:
+            SimulatorError: the server cannot build a map from it.
+        """
+        parameters = carla.OpendriveGenerationParameters(wall_height=0.0, additional_width=0.0)
+        self._enter_new_world(lambda: self._generate(opendrive, parameters))
+
     def close(self) -> None:
         """Destroys what was spawned, restores the settings, stops an embedded server; safe to call twice."""
         if self._closed:
@@ -330,6 +347,25 @@ class Session:
             raise SimulatorError(
                 f"the server cannot load map {map_name!r}: {error}; it has {sorted(self.client.get_available_maps())}"
             ) from error
+
+    def _generate(self, opendrive: str, parameters: carla.OpendriveGenerationParameters) -> None:
+        try:
+            self.world = self.client.generate_opendrive_world(opendrive, parameters)
+        except RuntimeError as error:
+            raise SimulatorError(f"the server cannot generate a world from OpenDRIVE: {error}") from error
+
+    def _enter_new_world(self, load: Callable[[], None]) -> None:
+        self._shut_down_traffic_manager()
+        self.destroy(list(self._spawned.values()))
+        self.world.apply_settings(self._original_settings)  # a synchronous server would wait for our ticks meanwhile
+        self.client.set_timeout(max(self.config.timeout_s, self.config.loading_timeout_s))
+        try:
+            load()
+        finally:
+            self.client.set_timeout(self.config.timeout_s)
+            self._enter_synchronous_mode()
+        self.map = self.world.get_map()
+        self.frame_id = self.world.get_snapshot().frame
 
     def _enter_synchronous_mode(self) -> None:
         settings = self.world.get_settings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
@@ -31,6 +32,8 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "train": Train,
     "train-controlnet": TrainControlnet,
     "evaluate": Evaluate,
+    "conformance": Conformance,
+    "conformance-diff": ConformanceDiff,
     "doctor": Doctor,
 }
 """Name on the command line -> its options."""
