@@ -50,9 +50,9 @@ class Conformance:
 class ConformanceDiff:
     """Compare two conformance reports; exit status 1 if a figure differs beyond its tolerance."""
 
-    reference: Annotated[Path, tyro.conf.Positional]
+    reference: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="REFERENCE")]
     """Report (or its folder) that is right, e.g. of real CARLA; its tolerances count."""
-    other: Annotated[Path, tyro.conf.Positional]
+    other: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OTHER")]
     """Report (or its folder) to compare with it."""
 
     def run(self) -> int:
