@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from syndiff.commands.carla_root import CarlaRoot
 from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
@@ -27,6 +28,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Callable[..., Command]] = {
     "demo": Demo,
     "serve": Serve,
+    "carla-root": CarlaRoot,
     "record": Record,
     "synthesize": Synthesize,
     "train": Train,

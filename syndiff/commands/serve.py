@@ -23,6 +23,8 @@ class Serve:
     """Further names of maps, each NAME=MAP, for clients that ask for a map that is not here."""
     seed: int = 0
     """Same seed and same commands: same world, same pixels."""
+    recorder_dir: Path | None = None
+    """Folder of all recordings that clients make and replay; the working directory if absent."""
     rendering: bool = True
     """False serves no cameras and opens no OpenGL."""
 
@@ -34,6 +36,8 @@ class Serve:
             arguments += ["--map-dir", str(self.map_dir)]
         for alias in self.map_alias:
             arguments += ["--map-alias", alias]
+        if self.recorder_dir is not None:
+            arguments += ["--recorder-dir", str(self.recorder_dir)]
         if not self.rendering:
             arguments.append("--no-rendering")
         print("serving CARLA 0.9.16's protocol; stop with Ctrl-C", file=sys.stderr)
