@@ -20,7 +20,8 @@ from carla_server.render.shapes.library import LEVELS, MeshLibrary
 from carla_server.render.targets import Targets
 from carla_server.roads.town import Town
 
-OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth"})
+OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth", "normals"})
+_DEFAULT_OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth"})
 _SIZES_KEPT = 8
 _DEFAULT_VIEW = CameraView(256, 144)
 _BEAM_REACH_M = 70.0
@@ -121,7 +122,7 @@ class Renderer:
         camera: CameraView,
         pose6: Sequence[float] | np.ndarray,
         weather: Sequence[float],
-        outputs: frozenset[str] = OUTPUTS,
+        outputs: frozenset[str] = _DEFAULT_OUTPUTS,
         elapsed_s: float = 0.0,
         frame: int = 0,
     ) -> dict[str, np.ndarray]:
@@ -130,7 +131,7 @@ class Renderer:
         Args:
             pose6: camera pose in the world: x, y, z (m), pitch, yaw, roll (degrees), CARLA's frame.
             weather: 14 numbers in the order of `carla.WeatherParameters`.
-            outputs: which pictures: rgb, semantic, instance, depth.
+            outputs: which pictures: rgb, semantic, instance, depth, normals.
             elapsed_s: simulation time; moves rain, clouds and blinkers.
             frame: frame number; seeds the sensor noise.
 
@@ -138,6 +139,7 @@ class Renderer:
             For each output (H, W, 4) uint8 BGRA, top row first, as CARLA sends it. semantic: tag in R.
             instance: tag in R, id low byte in G, high byte in B.
             depth: metres = 1000 (R + 256 G + 65536 B) / (2^24 - 1), 1000 m where nothing is.
+            normals: 127.5 (1 + x, y, z of the unit normal in the world) in R, G, B; black where nothing is.
 
         Raises:
             ValueError: unknown output, or a pose or weather that is not finite.
@@ -158,6 +160,8 @@ class Renderer:
                 out["semantic"][..., 3] = 255
         if "depth" in outputs:
             out["depth"] = _encode_depth(targets)
+        if "normals" in outputs:
+            out["normals"] = _encode_normals(targets)
         return out
 
     def relight(
@@ -276,3 +280,11 @@ def _encode_depth(targets: Targets) -> np.ndarray:
     # Little-endian bytes of `steps` are low, middle, high, 0; CARLA's BGRA wants high, middle, low, 255.
     swapped = (steps << np.uint32(8)).byteswap() | np.uint32(0xFF000000)
     return swapped.view(np.uint8).reshape(height, width, 4)
+
+
+def _encode_normals(targets: Targets) -> np.ndarray:
+    picture = _read(targets.normal, targets)[..., [2, 1, 0, 3]]
+    picture[..., 3] = 255
+    # No unit vector has both x and y at -1: that is the sky, which the buffer is cleared to.
+    picture[(picture[..., 1] == 0) & (picture[..., 2] == 0), :3] = 0
+    return picture

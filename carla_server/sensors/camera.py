@@ -1,7 +1,7 @@
 """Cameras: from the world's state to the pictures that the renderer draws of it.
 
-Cameras at the same pose with the same size and field of view share one pass of the renderer, so colour, labels and
-depth of one view agree by construction.
+Cameras at the same pose with the same size and field of view share one pass of the renderer, so colour, labels,
+depth, normals and flow of one view agree by construction.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
-from carla_server.render.camera import CameraView
+from carla_server.render.camera import FAR_M, CameraView
+from carla_server.sensors.dvs import EventCamera
+from carla_server.sensors.optical_flow import Instant, optical_flow
 from carla_server.wire.stream import Buffer, pack_image_header
 from carla_server.wire.structs import InvalidArgument
 from carla_server.world.actors import Actor, Sensor, TrafficSign, Vehicle
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from carla_server.roads.town import Town
     from carla_server.world.world import World
 
-OUTPUT_OF_FAMILY: Mapping[str, str] = {
-    "rgb": "rgb",
-    "depth": "depth",
-    "semantic_segmentation": "semantic",
-    "instance_segmentation": "instance",
+OUTPUTS_OF_FAMILY: Mapping[str, frozenset[str]] = {
+    "rgb": frozenset({"rgb"}),
+    "depth": frozenset({"depth"}),
+    "semantic_segmentation": frozenset({"semantic"}),
+    "instance_segmentation": frozenset({"instance"}),
+    "normals": frozenset({"normals"}),
+    "optical_flow": frozenset({"depth", "instance"}),
+    "dvs": frozenset(),  # draws for itself, without the noise of a colour camera
 }
+"""Family of camera -> pictures of the renderer that it is made of."""
 _STRIDE_M = 1.4  # one full step cycle of a walking adult
 _BRAKE_LIGHT_FROM = 0.02
 
@@ -56,7 +62,7 @@ class PictureSource(Protocol):
         elapsed_s: float,
         frame: int,
     ) -> dict[str, np.ndarray]:
-        """Draw (H, W, 4) uint8 BGRA for each output."""
+        """Draw (H, W, 4) uint8 BGRA for each output: rgb, semantic, instance, depth, normals."""
 
     def close(self) -> None:
         """Give the GL context back."""
@@ -70,12 +76,16 @@ class CameraRig:
         self._renderer: PictureSource | None = None
         self._town: Town | None = None
         self._views: dict[int, CameraView] = {}
+        self._event_cameras: dict[int, EventCamera] = {}
+        self._instants: dict[int, Instant] = {}
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
 
     def enter(self, town: Town) -> None:
         """Forget all cameras; keep the renderer if the map stays the same."""
         self._views = {}
+        self._event_cameras = {}
+        self._instants = {}
         self._drawn_since = -1
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
@@ -97,6 +107,8 @@ class CameraRig:
             )
         except ValueError as error:
             raise InvalidArgument(f"{sensor.type_id}: {error}") from error
+        if sensor.family == "dvs":
+            self._event_cameras[sensor.actor_id] = EventCamera(sensor)
         if self._renderer is None:
             self._renderer = self._open()
         self._renderer.warm(world.weather, (view,))
@@ -104,7 +116,8 @@ class CameraRig:
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
-        self._views.pop(sensor.actor_id, None)
+        for memory in (self._views, self._event_cameras, self._instants):
+            memory.pop(sensor.actor_id, None)
 
     def weather_changed(self, world: World) -> None:
         """Compile the shaders of a new weather for the cameras that there are."""
@@ -115,26 +128,55 @@ class CameraRig:
         """Draw the pictures of these cameras.
 
         Returns:
-            Actor id -> body of its measurement: 12-byte header and BGRA pixels.
+            Actor id -> body of its measurement: 12-byte header and BGRA pixels, flow vectors or events. An event
+            camera without events has none.
         """
         if not sensors or self._renderer is None:
             return {}
-        self._renderer.set_actors(self._actor_array(world))
+        actors = self._actor_array(world)
+        self._renderer.set_actors(actors)
         self._renderer.set_traffic_lights(world.lights.state, world.light_ids)
         groups: dict[tuple, list[Sensor]] = {}
         for sensor in sensors:
             groups.setdefault((sensor.pose, self._views[sensor.actor_id]), []).append(sensor)
         bodies: dict[int, list[Buffer]] = {}
         for (pose, view), members in groups.items():
-            outputs = frozenset(OUTPUT_OF_FAMILY[sensor.family] for sensor in members)
+            outputs = frozenset[str]().union(*(OUTPUTS_OF_FAMILY[sensor.family] for sensor in members))
             # Noise by the time in the episode, not by the frame number: a reloaded world looks the same again.
             noise_seed = round(world.elapsed_s * 1000.0)
-            pictures = self._renderer.render(view, pose, world.weather, outputs, world.elapsed_s, noise_seed)
+            pictures = {}
+            if outputs:
+                pictures = self._renderer.render(view, pose, world.weather, outputs, world.elapsed_s, noise_seed)
             header = pack_image_header(view.width_px, view.height_px, view.fov_deg)
             for sensor in members:
-                pixels = np.ascontiguousarray(pictures[OUTPUT_OF_FAMILY[sensor.family]])
-                bodies[sensor.actor_id] = [header, pixels.data.cast("B")]
+                if sensor.family == "dvs":
+                    pixels = self._events(world, sensor, view)
+                elif sensor.family == "optical_flow":
+                    pixels = self._flow(sensor, view, pictures, actors)
+                else:
+                    (output,) = OUTPUTS_OF_FAMILY[sensor.family]
+                    pixels = np.ascontiguousarray(pictures[output])
+                if pixels.size:
+                    bodies[sensor.actor_id] = [header, pixels.data.cast("B")]
         return bodies
+
+    def _events(self, world: World, sensor: Sensor, view: CameraView) -> np.ndarray:
+        """Events of one event camera as bytes; its noise stands still, so that a still scene has no events."""
+        if self._renderer is None:
+            return np.zeros(0, np.uint8)
+        drawn = self._renderer.render(view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0)
+        return self._event_cameras[sensor.actor_id].events(world, sensor, drawn["rgb"]).view(np.uint8)
+
+    def _flow(
+        self, sensor: Sensor, view: CameraView, pictures: Mapping[str, np.ndarray], actors: np.ndarray
+    ) -> np.ndarray:
+        """(H, W, 2) flow since the camera's last picture; zero in the first."""
+        now = Instant(sensor.pose, actors.copy())
+        before = self._instants.get(sensor.actor_id, now)
+        self._instants[sensor.actor_id] = now
+        ids = pictures["instance"]
+        instance = ids[..., 1] | ids[..., 0].astype(np.uint16) << np.uint16(8)
+        return optical_flow(view, now, before, _depth_m(pictures["depth"]), instance)
 
     def _open(self) -> PictureSource:
         if self._open_renderer is None:
@@ -179,6 +221,12 @@ class CameraRig:
             array["tag"][row] = actor.semantic_tags[-1]
             array["instance"][row] = actor.actor_id & 0xFFFF
         return array
+
+
+def _depth_m(picture: np.ndarray) -> np.ndarray:
+    """(H, W) float32 metres of a depth picture, (H, W, 4) BGRA."""
+    blue, green, red = (picture[..., channel].astype(np.uint32) for channel in range(3))
+    return ((red | green << np.uint32(8) | blue << np.uint32(16)) * (FAR_M / ((1 << 24) - 1))).astype(np.float32)
 
 
 def _is_prop(actor: Actor) -> bool:

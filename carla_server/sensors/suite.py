@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from carla_server.dynamics.spec import GRAVITY_MPS2
 from carla_server.rays.scene import RayScene
-from carla_server.sensors.camera import CameraRig, PictureSource
+from carla_server.sensors.camera import OUTPUTS_OF_FAMILY, CameraRig, PictureSource
 from carla_server.sensors.collision import measure_collisions
 from carla_server.sensors.gnss import measure_gnss
 from carla_server.sensors.imu import measure_imu
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from carla_server.world.world import World
 
 _TIME_SLACK_S = 1e-6
-CAMERA_FAMILIES = frozenset(("rgb", "depth", "semantic_segmentation", "instance_segmentation"))
 
 
 class SensorSuite:
@@ -54,7 +53,7 @@ class SensorSuite:
         Raises:
             InvalidArgument: it cannot be measured, e.g. a camera where no GL can be opened.
         """
-        if sensor.family in CAMERA_FAMILIES:
+        if sensor.family in OUTPUTS_OF_FAMILY:
             self._cameras.admit(world, sensor)
         elif sensor.family in ("lidar", "lidar_semantic"):
             self._scanners[sensor.actor_id] = Lidar(sensor, self.rays)
@@ -85,7 +84,7 @@ class SensorSuite:
             return []
         pictures = {}
         if not world.settings.no_rendering_mode:
-            pictures = self._cameras.render(world, [sensor for sensor in due if sensor.family in CAMERA_FAMILIES])
+            pictures = self._cameras.render(world, [sensor for sensor in due if sensor.family in OUTPUTS_OF_FAMILY])
         out: list[tuple[int, list[Buffer]]] = []
         for sensor in due:
             type_id = world.layout.sensor_type_ids[sensor.family]

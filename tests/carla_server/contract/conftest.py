@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -99,3 +100,30 @@ def subscribe() -> Iterator[Callable[..., StreamReader]]:
     yield open_stream
     for reader in opened:
         reader.sock.close()
+
+
+@pytest.fixture
+def listen(world):
+    """Spawns sensors and returns the queue of what each sends; they end with the test."""
+    alive = []
+
+    def start(type_id, where, parent=None, **attributes):
+        blueprint = world.get_blueprint_library().find(type_id)
+        for name, value in attributes.items():
+            blueprint.set_attribute(name, str(value))
+        received = queue.Queue()
+        sensor = world.spawn_actor(blueprint, where, attach_to=parent)
+        alive.append(sensor)
+        sensor.listen(received.put)
+        return received
+
+    yield start
+    for sensor in alive:
+        sensor.stop()
+        sensor.destroy()
+
+
+@pytest.fixture
+def road(world):
+    """A spawn point's transform."""
+    return world.get_map().get_spawn_points()[0]

@@ -1,7 +1,6 @@
 """Lidars, radars and ray queries through the real client."""
 
 import math
-import queue
 
 import carla
 import numpy as np
@@ -14,33 +13,6 @@ LEADERBOARD_LIDAR = {
     "dropoff_intensity_limit": 0.8, "dropoff_zero_intensity": 0.4,
 }  # fmt: skip
 LOSSLESS = {"dropoff_general_rate": 0, "dropoff_intensity_limit": 0}
-
-
-@pytest.fixture
-def listen(world):
-    """Spawns sensors and returns the queue of what each sends; they end with the test."""
-    alive = []
-
-    def start(type_id, where, parent=None, **attributes):
-        blueprint = world.get_blueprint_library().find(type_id)
-        for name, value in attributes.items():
-            blueprint.set_attribute(name, str(value))
-        received = queue.Queue()
-        sensor = world.spawn_actor(blueprint, where, attach_to=parent)
-        alive.append(sensor)
-        sensor.listen(received.put)
-        return received
-
-    yield start
-    for sensor in alive:
-        sensor.stop()
-        sensor.destroy()
-
-
-@pytest.fixture
-def road(world):
-    """A spawn point's transform."""
-    return world.get_map().get_spawn_points()[0]
 
 
 def above(transform, height_m, ahead_m=0.0):

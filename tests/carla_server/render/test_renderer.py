@@ -67,6 +67,20 @@ def test_only_the_wanted_outputs_are_made(renderer):
         renderer.render(CAMERA, POSE, CLEAR_DAY, frozenset({"lidar"}))
 
 
+def test_normals_point_up_on_the_road_and_out_of_the_houses_and_the_sky_is_black(renderer):
+    pictures = renderer.render(CAMERA, POSE, CLEAR_DAY, frozenset({"normals", "semantic"}))
+    tags, normals = tags_of(pictures), pictures["normals"]
+    assert normals.shape == (72, 128, 4)
+    assert (normals[..., 3] == 255).all()
+    assert (normals[tags == SemanticTag.SKY][:, :3] == 0).all()
+    blue, green, red = normals[tags == SemanticTag.ROADS][:, :3].T.astype(int)
+    assert blue.min() >= 250
+    assert np.abs(np.stack((green, red)) - 127.5).max() < 4
+    units = normals[tags == SemanticTag.BUILDINGS][:, 2::-1] / 127.5 - 1.0
+    assert np.linalg.norm(units, axis=1) == pytest.approx(1.0, abs=0.03)
+    assert (units[:, 1] < -0.9).any()  # the street side of the house on the right
+
+
 def test_the_top_row_is_sky_and_the_bottom_row_is_road(renderer):
     tags = tags_of(renderer.render(CAMERA, POSE, CLEAR_DAY))
     assert tags[0, 20] == SemanticTag.SKY
