@@ -35,7 +35,7 @@ class LoadingAnswers:
         self._map_name = map_name
 
     def __call__(self, request: Request) -> tuple[Any, str | None]:
-        """Result and error for `pack_reply`."""
+        """Result and error for `RpcWriter.reply`."""
         if request.name == "version":
             return ok(self._layout.version), None
         procedure = PROCEDURES.get(request.name)

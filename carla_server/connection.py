@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from carla_server.wire.rpc import ProtocolError, Request, RpcReader, pack_reply
+from carla_server.wire.rpc import ProtocolError, Request, RpcReader, RpcWriter
 from carla_server.wire.stream import Buffer, SubscriptionReader
 
 if TYPE_CHECKING:
@@ -60,19 +60,19 @@ class Connection:
         """Send now what the socket takes and keep the rest; drop the peer if too much is kept."""
         if not self.open:
             return
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        sent = 0
         if not self._outbox:
             try:
-                sent = self.sock.sendmsg(views)
+                sent = self.sock.send(buffers[0]) if len(buffers) == 1 else self.sock.sendmsg(buffers)
             except BlockingIOError:
-                sent = 0
+                pass
             except OSError:
                 self.close()
                 return
-            views = _after(views, sent)
-            if not views:
+            if sent == sum([memoryview(buffer).nbytes for buffer in buffers]):
                 return
             self.server.selector.modify(self.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, self.on_event)
+        views = _after([memoryview(buffer).cast("B") for buffer in buffers], sent)
         self._outbox.extend(views)
         self._waiting_bytes += sum(view.nbytes for view in views)
         if self._waiting_bytes > self.server.limits.max_outbox_bytes:
@@ -113,6 +113,7 @@ class RpcConnection(Connection):
     def __init__(self, server: Server, sock: socket.socket) -> None:
         super().__init__(server, sock)
         self._reader = RpcReader(server.limits)
+        self._writer = RpcWriter()
         self._requests: deque[Request] = deque()
         self._deadline_s: float | None = None
 
@@ -133,7 +134,7 @@ class RpcConnection(Connection):
             self._deadline_s = None
             self._requests.popleft()
             result, error = self.server.answer(request)
-            replies.append(pack_reply(request.message_id, result, error))
+            replies.append(self._writer.reply(request.message_id, result, error))
             if len(replies) == _BUFFERS_PER_SEND:
                 self.send(replies)
                 replies = []

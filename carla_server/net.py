@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from carla_server.api.procedures import advances_time
+from carla_server.api.procedures import MAY_WAIT, advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
@@ -105,7 +105,8 @@ class Server:
             while not self._stopping:
                 for key, mask in self.selector.select(self._timeout_s()):
                     key.data(mask)
-                self._work_parked()
+                if self.parked:
+                    self._work_parked()
                 self._tick_when_due()
         finally:
             for connection in list(self.connections):
@@ -140,7 +141,7 @@ class Server:
     def must_wait(self, request: Request, deadline_s: float | None) -> bool:
         """Whether a request has to wait now; `deadline_s` is set if it has waited already."""
         simulator = self._simulator
-        if simulator is None:
+        if simulator is None or request.name not in MAY_WAIT:
             return False
         expired = deadline_s is not None and time.monotonic() >= deadline_s
         if advances_time(request):
@@ -219,13 +220,12 @@ class Server:
                 reader.send(frame)
 
     def _work_parked(self) -> None:
-        if self.parked:
-            parked, self.parked = self.parked, []
-            for connection in parked:
-                if connection.open:
-                    connection.work()
-                    if connection.deadline_s and connection not in self.parked:
-                        self.parked.append(connection)
+        parked, self.parked = self.parked, []
+        for connection in parked:
+            if connection.open:
+                connection.work()
+                if connection.deadline_s and connection not in self.parked:
+                    self.parked.append(connection)
 
     def _timeout_s(self) -> float:
         moments = [connection.deadline_s for connection in self.parked]

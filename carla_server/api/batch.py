@@ -8,9 +8,18 @@ from typing import Any
 from carla_server.api import actors, lights, vehicles, walkers
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import AfterTick, Procedure, Returns
-from carla_server.wire.structs import InvalidArgument, read_array, read_bool, read_int, read_optional
+from carla_server.wire.structs import (
+    InvalidArgument,
+    VehicleControl,
+    read_array,
+    read_bool,
+    read_int,
+    read_optional,
+    read_vehicle_control,
+)
 
 _SPAWN_ACTOR = 0
+_VEHICLE_CONTROL = 2
 _FUTURE_ACTOR = 0
 
 _COMMANDS: dict[int, Callable[..., Any]] = {
@@ -44,8 +53,33 @@ def apply_batch(simulator: Simulator, commands: Any, do_tick: Any) -> AfterTick 
     Returns:
         One `Response<actor id>` a command: `[[1, id]]` or `[[0, [text]]]`.
     """
-    answers = [_answer(simulator, command) for command in read_array(commands, "commands")]
+    answers: list[list] = []
+    controls: dict[int, VehicleControl] = {}
+    for command in read_array(commands, "commands"):
+        steered = _steered(simulator, command)
+        if steered is not None:
+            actor_id, control = steered
+            controls[actor_id] = control
+            answers.append([[1, actor_id]])
+            continue
+        if controls:
+            simulator.world.vehicles.set_controls(list(controls), list(controls.values()))
+            controls = {}
+        answers.append(_answer(simulator, command))
+    if controls:
+        simulator.world.vehicles.set_controls(list(controls), list(controls.values()))
     return AfterTick(lambda: answers) if read_bool(do_tick, "do_tick") else answers
+
+
+def _steered(simulator: Simulator, command: Any) -> tuple[int, VehicleControl] | None:
+    """Vehicle and control of a good ApplyVehicleControl, of which Traffic Managers send one per car and tick."""
+    try:
+        kind, (actor_id, control) = command[0]
+        if kind == _VEHICLE_CONTROL and type(actor_id) is int and actor_id in simulator.world.vehicles:
+            return actor_id, read_vehicle_control(control)
+    except (InvalidArgument, LookupError, TypeError, ValueError):
+        pass  # it is answered like any other command, which finds out what is wrong
+    return None
 
 
 def _answer(simulator: Simulator, command: Any) -> list:

@@ -38,6 +38,10 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
 )
 
 
+MAY_WAIT = frozenset(("tick_cue", "apply_batch", "get_episode_settings"))
+"""Procedures whose calls the loop may park; it looks at the others no closer."""
+
+
 def advances_time(request: Request) -> bool:
     """Whether the request asks for a tick."""
     if request.name == "tick_cue":

@@ -81,7 +81,7 @@ class Dispatcher:
         """Run one request.
 
         Returns:
-            (result, error) for `pack_reply`; never raises for what a client sent.
+            (result, error) for `RpcWriter.reply`; never raises for what a client sent.
         """
         procedure = self._procedures.get(request.name)
         if procedure is None:

@@ -11,7 +11,15 @@ from carla_server.dynamics.actor_rows import finite
 from carla_server.dynamics.arithmetic import OF_ARRAYS, OF_NUMBERS
 from carla_server.dynamics.spec import GRAVITY_MPS2
 from carla_server.dynamics.vehicle_motion import move
-from carla_server.dynamics.vehicle_rows import FEW_VEHICLES, MOVED, State, VehicleRows
+from carla_server.dynamics.vehicle_rows import (
+    FEW_VEHICLES,
+    HAND_BRAKE,
+    MANUAL_GEAR,
+    MOVED,
+    REVERSE,
+    State,
+    VehicleRows,
+)
 from carla_server.roads.town import Ground
 
 
@@ -29,21 +37,25 @@ class VehicleFleet(VehicleRows):
             KeyError: no such vehicle.
             ValueError: not seven finite values.
         """
-        row = self.index_of(actor_id)
-        if len(values) != 7 or not all(map(math.isfinite, values)):
-            raise ValueError(f"vehicle control is {list(values)}; it must be seven finite values")
-        throttle, steer, brake, hand_brake, reverse, manual, gear = values
-        self.control[row] = (
-            min(max(throttle, 0.0), 1.0),
-            min(max(steer, -1.0), 1.0),
-            min(max(brake, 0.0), 1.0),
-            hand_brake,
-            reverse,
-            manual,
-            gear,
-        )
-        if (hand_brake or reverse or manual) and not self._rare.levers:
-            self._rare = self._rare._replace(levers=True)
+        self.set_controls([actor_id], [values])
+
+    def set_controls(self, actor_ids: Sequence[int], values: Sequence[Sequence[float] | np.ndarray]) -> None:
+        """Command many vehicles at once; where one comes twice, its last command holds.
+
+        Args:
+            actor_ids: the vehicles.
+            values: one command for each, as `set_control` takes it.
+
+        Raises:
+            KeyError: no such vehicle.
+            ValueError: not seven finite values; nobody is commanded then.
+        """
+        rows = [self.index_of(actor_id) for actor_id in actor_ids]
+        commands = [_within_range(command) for command in values]
+        self.control[rows] = commands
+        if not self._rare.levers:
+            levers = any(command[HAND_BRAKE] or command[REVERSE] or command[MANUAL_GEAR] for command in commands)
+            self._rare = self._rare._replace(levers=levers)
 
     def set_pose(self, actor_id: int, pose6: Sequence[float] | np.ndarray) -> None:
         """Teleport a vehicle; its velocity stays (as CARLA's set_transform).
@@ -144,3 +156,11 @@ class VehicleFleet(VehicleRows):
             self._torque_nm[:] = 0.0
         if self._rare.forces or self._rare.levers:
             self._look_around()
+
+
+def _within_range(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+    """A vehicle's command with its pedals and wheel clipped to their ranges."""
+    if len(values) != 7 or not all(map(math.isfinite, values)):
+        raise ValueError(f"vehicle control is {list(values)}; it must be seven finite values")
+    throttle, steer, brake, *levers = values
+    return min(max(throttle, 0.0), 1.0), min(max(steer, -1.0), 1.0), min(max(brake, 0.0), 1.0), *levers

@@ -7,8 +7,7 @@ that do not exist (the client loses its text); everything else travels inside th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -19,8 +18,7 @@ class ProtocolError(Exception):
     """The peer sent bytes that are not the protocol; its connection is of no further use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One remote call.
 
     Attributes:
@@ -83,15 +81,21 @@ def _request(message: Any) -> Request:
     return Request(message_id, name, tuple(arguments[1:]))
 
 
-def pack_reply(message_id: int, result: Any, error: str | None = None) -> bytes:
-    """Pack the reply to one request.
+class RpcWriter:
+    """Packs the replies of one connection."""
 
-    Args:
-        message_id: number from the request.
-        result: already wrapped by `ok`, `failed`, `void_ok` or `void_failed` (or bare for `apply_batch`).
-        error: only for procedures that do not exist.
-    """
-    return msgpack.packb([1, message_id, error, result], use_bin_type=True)
+    def __init__(self) -> None:
+        self._pack = msgpack.Packer(use_bin_type=True).pack
+
+    def reply(self, message_id: int, result: Any, error: str | None = None) -> bytes:
+        """Pack the reply to one request.
+
+        Args:
+            message_id: number from the request.
+            result: already wrapped by `ok`, `failed`, `void_ok` or `void_failed` (or bare for `apply_batch`).
+            error: only for procedures that do not exist.
+        """
+        return self._pack((1, message_id, error, result))
 
 
 def ok(value: Any) -> list:

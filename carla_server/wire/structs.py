@@ -150,6 +150,14 @@ def read_vehicle_control(value: Any) -> VehicleControl:
     """carla.VehicleControl, clipped to its ranges as CARLA does."""
     parts = read_array(value, "vehicle control", 7)
     throttle, steer, brake, hand_brake, reverse, manual_gear_shift, gear = parts[:7]
+    if (
+        type(throttle) is type(steer) is type(brake) is float
+        and 0.0 <= throttle <= 1.0 >= brake >= 0.0
+        and -1.0 <= steer <= 1.0
+        and type(gear) is int
+        and -128 <= gear <= 127
+    ):  # what nearly all calls are like
+        return VehicleControl(throttle, steer, brake, bool(hand_brake), bool(reverse), bool(manual_gear_shift), gear)
     return VehicleControl(
         min(max(read_float(throttle, "throttle"), 0.0), 1.0),
         min(max(read_float(steer, "steer"), -1.0), 1.0),

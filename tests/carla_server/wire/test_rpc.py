@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carla_server.wire.limits import Limits
-from carla_server.wire.rpc import ProtocolError, RpcReader, failed, ok, pack_reply, void_failed, void_ok
+from carla_server.wire.rpc import ProtocolError, RpcReader, RpcWriter, failed, ok, void_failed, void_ok
 
 VERSION_CALL = bytes.fromhex("940001a776657273696f6e9191c2")
 TICK_CALL = bytes.fromhex("940011a87469636b5f6375659191c2")
@@ -48,14 +48,14 @@ def test_calls_arrive_in_any_pieces_and_keep_their_order(cut):
     ],
 )
 def test_replies_have_the_bytes_that_the_client_decodes(result, expected):
-    assert pack_reply(1, result).hex() == expected
+    assert RpcWriter().reply(1, result).hex() == expected
 
 
 def test_token_reply_matches_the_capture():
     from carla_server.wire.stream import pack_token
 
     captured = "940103c091920191c418010000000952010000000000000000000000000000000000"
-    assert pack_reply(3, ok([pack_token(1, 21001)])).hex() == captured
+    assert RpcWriter().reply(3, ok([pack_token(1, 21001)])).hex() == captured
 
 
 @pytest.mark.parametrize(
