@@ -66,8 +66,8 @@ def _fill_gaps(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.where(weight > 0, weighted / np.maximum(weight, 1e-9), smooth)
 
 
-def _splat(strip: LaneStrip) -> np.ndarray:
-    """Points that cover a strip, (N, 3)."""
+def _splat(strip: LaneStrip) -> tuple[np.ndarray, np.ndarray]:
+    """Points that cover a strip, (N, 3), and the nearest cross-section of each, (N,)."""
     width = np.linalg.norm((strip.outer_m - strip.inner_m)[:, :2], axis=1).max()
     middle = (strip.inner_m + strip.outer_m) / 2
     longest = max(
@@ -79,7 +79,8 @@ def _splat(strip: LaneStrip) -> np.ndarray:
     inner = strip.inner_m[low] * (1 - part) + strip.inner_m[low + 1] * part
     outer = strip.outer_m[low] * (1 - part) + strip.outer_m[low + 1] * part
     across = np.linspace(0, 1, int(width / SPLAT_STEP_M) + 2)[None, :, None]
-    return (inner[:, None] * (1 - across) + outer[:, None] * across).reshape(-1, 3)
+    points = (inner[:, None] * (1 - across) + outer[:, None] * across).reshape(-1, 3)
+    return points, np.repeat(np.round(along).astype(np.intp), across.shape[1])
 
 
 class GroundRaster:
@@ -111,7 +112,7 @@ class GroundRaster:
         raised = np.full((rows, columns), -TERRAIN_DROP_M)
         cells, heights = [], []
         for strip in sorted(strips, key=lambda strip: (not strip.is_raised, strip.kind == "driving")):
-            points = _splat(strip)
+            points, station = _splat(strip)
             cell = self._cell(points[:, 0], points[:, 1])
             cells.append(cell)
             heights.append(points[:, 2])
@@ -121,7 +122,7 @@ class GroundRaster:
             self.roadway.flat[cell] = strip.is_roadway
             in_junction.flat[cell] |= strip.road.junction_id >= 0
             if strip.kind == "driving":
-                limits.flat[cell] = strip.speed_limit_kmh
+                limits.flat[cell] = strip.speed_limit_kmh[station]
         self._close_gaps(raised, in_junction)
         cell, height = np.concatenate(cells), np.concatenate(heights)
         count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns).astype(float)

@@ -51,7 +51,9 @@ def test_tags_and_speed_limits_follow_the_lanes(town, strips):
             assert (town.ground.tag(middle[:, 0], middle[:, 1]) == tag).all()
             if kind == "driving":
                 inside = middle[1:-1]
-                assert (town.ground.speed_limit_kmh(inside[:, 0], inside[:, 1]) == strip.speed_limit_kmh).all()
+                limit = town.ground.speed_limit_kmh(inside[:, 0], inside[:, 1])
+                around = np.stack([strip.speed_limit_kmh[:-2], strip.speed_limit_kmh[1:-1], strip.speed_limit_kmh[2:]])
+                assert ((limit >= around.min(0)) & (limit <= around.max(0))).all()
 
 
 def test_far_away_there_is_nothing_but_a_finite_height(town):
