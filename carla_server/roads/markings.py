@@ -7,6 +7,7 @@ import numpy as np
 from carla_server.roads.lane_strips import section_stations_m
 from carla_server.roads.mesh import Material, MeshBuilder
 from carla_server.roads.opendrive import LaneSection, OpenDrive, Road, RoadMark, RoadObject, cubic_at
+from carla_server.roads.stencils import arrow_quads_m
 from carla_server.roads.surface import add_upward, ribbon
 from carla_server.semantics import SemanticTag
 
@@ -22,6 +23,8 @@ TOOTH_PERIOD_M = 0.9
 STEP_M = 2.5
 CROSSWALK_AT_END_M = 10.0
 LINE_CLEARANCE_M = 0.4
+_PAINTED_LINES = {"StopLine": 0.4, "SolidSingleWhite": 0.15}
+"""Width in metres of lines that a map draws as objects."""
 
 
 def _lines(mark: RoadMark) -> list[tuple[float, bool]]:
@@ -123,6 +126,24 @@ def _add_bars(builder: MeshBuilder, corners: np.ndarray, period_m: float, filled
     add_upward(builder, triangles, WHITE_RGB, Material.PAINT, SemanticTag.ROAD_LINES)
 
 
+def _is_polyline(outline_m: np.ndarray) -> bool:
+    """Whether an outline is a bare line, as CARLA's maps give stop lines, instead of an area."""
+    if len(outline_m) < 2:
+        return False
+    following = np.roll(outline_m, -1, axis=0)
+    area = abs((outline_m[:, 0] * following[:, 1] - following[:, 0] * outline_m[:, 1]).sum()) / 2
+    length = np.linalg.norm(outline_m[-1] - outline_m[0])
+    return bool(len(outline_m) > 4 or area < 0.02 * max(length, 0.1))
+
+
+def _add_polyline(builder: MeshBuilder, points: np.ndarray, width_m: float) -> None:
+    along = np.gradient(points, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0], np.zeros(len(points))], axis=-1)
+    across *= width_m / 2 / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
+    triangles = ribbon(points - across, points + across)
+    add_upward(builder, triangles, WHITE_RGB, Material.PAINT, SemanticTag.ROAD_LINES)
+
+
 def is_crosswalk(item: RoadObject) -> bool:
     """Whether an object is a pedestrian crossing with a usable outline."""
     return item.kind == "crosswalk" and len(item.outline_m) >= 3
@@ -144,6 +165,12 @@ def add_markings(builder: MeshBuilder, opendrive: OpenDrive) -> None:
         for corners in crosswalk_quads_m(road):
             _add_bars(builder, corners, ZEBRA_PERIOD_M, 0.5)
         for item in road.objects:
+            for quad in arrow_quads_m(road, item):
+                triangles = (quad + lift)[[0, 1, 2, 0, 2, 3]]
+                add_upward(builder, triangles, WHITE_RGB, Material.PAINT, SemanticTag.ROAD_LINES)
+            if item.name in _PAINTED_LINES and _is_polyline(item.outline_m):
+                _add_polyline(builder, outline_in_world_m(road, item) + lift, _PAINTED_LINES[item.name])
+                continue
             if len(item.outline_m) != 4 or item.name not in ("StopLine", "YieldLine"):
                 continue
             corners = outline_in_world_m(road, item)

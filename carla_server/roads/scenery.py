@@ -36,6 +36,7 @@ SIGHT_CLEARANCE_M = 16.0
 
 CAR_SIZES_M = ((4.5, 1.85, 1.46), (4.2, 1.8, 1.5), (4.8, 1.92, 1.72), (3.8, 1.7, 1.52), (5.1, 2.0, 1.95))
 TRUNK_HALF_M = 0.18
+LONGEST_VEHICLE_HALF_M = (6.0, 2.2)
 
 
 def _random(name: str, *keys: object) -> np.random.Generator:
@@ -47,13 +48,14 @@ def _random(name: str, *keys: object) -> np.random.Generator:
 class _Plan:
     """Everything placed so far."""
 
-    def __init__(self, name: str, ground: GroundRaster, poles_m: np.ndarray) -> None:
+    def __init__(self, name: str, ground: GroundRaster, poles_m: np.ndarray, spawn_points: np.ndarray) -> None:
         self.name = name
         self.ground = ground
         self.free = FreeSpace(ground)
         self.placements: list[Placement] = []
         self.obstacles: list[Box] = []
         self._poles_m = poles_m
+        self._spawn_points = spawn_points
         self._districts: dict[tuple[int, int], str] = {}
 
     def far_from_poles(self, point: np.ndarray, distance_m: float) -> bool:
@@ -61,6 +63,14 @@ class _Plan:
         if len(self._poles_m) == 0:
             return True
         return bool(np.hypot(*(self._poles_m - point).T).min() > distance_m)
+
+    def blocks_a_spawn_point(self, point: np.ndarray) -> bool:
+        """Whether a post at a place would stand in the longest vehicle at a spawn point."""
+        away = point - self._spawn_points[:, :2]
+        yaw = np.deg2rad(self._spawn_points[:, 4])
+        along = np.abs(away[:, 0] * np.cos(yaw) + away[:, 1] * np.sin(yaw))
+        across = np.abs(away[:, 1] * np.cos(yaw) - away[:, 0] * np.sin(yaw))
+        return bool(((along < LONGEST_VEHICLE_HALF_M[0]) & (across < LONGEST_VEHICLE_HALF_M[1])).any())
 
     def district(self, point: np.ndarray) -> str:
         """Style of the square that a point lies in."""
@@ -189,7 +199,7 @@ def _add_street_furniture(plan: _Plan, front: Frontage) -> None:
     for distance in np.arange(first, front.length_m - 8.0, LAMP_SPACING_M):
         place = front.at(float(distance))
         point = place.kerb_m + place.outward * (0.45 if front.has_sidewalk else 2.0)
-        if not plan.far_from_poles(point, 1.5):
+        if not plan.far_from_poles(point, 1.5) or plan.blocks_a_spawn_point(point):
             continue
         seed = int(rng.integers(1 << 31))
         plan.add(PropKind.STREET_LAMP, point, place.outward_deg + 180.0, LAMP_SIZE_M, seed, (0.12, 0.12))
@@ -205,6 +215,8 @@ def _add_street_furniture(plan: _Plan, front: Frontage) -> None:
             plan.add(PropKind.BIN, later.edge_m - later.outward * 0.35, later.along_deg, (0.5, 0.5, 1.0), seed)
         elif extra < 0.85 and width > 1.6 and plan.far_from_poles(later.kerb_m, 1.5):
             point = later.kerb_m + later.outward * 0.45
+            if plan.blocks_a_spawn_point(point):
+                continue
             plan.add(PropKind.HYDRANT, point, later.along_deg, (0.35, 0.35, 0.8), seed, (0.15, 0.15))
 
 
@@ -232,11 +244,13 @@ def furnish(
     ground: GroundRaster,
     lights: tuple[TrafficLightSite, ...],
     signs: tuple[SignSite, ...],
+    spawn_points: np.ndarray,
 ) -> tuple[tuple[Placement, ...], tuple[Box, ...]]:
     """Place the scenery of a town.
 
     Args:
         name: seeds everything; the same map always looks the same.
+        spawn_points: (N, 6); posts beside sharp bends leave room for the longest vehicle there.
 
     Returns:
         Placements with instance ids from 1, and the boxes that vehicles collide with: buildings, trunks, poles
@@ -244,7 +258,7 @@ def furnish(
     """
     posts = [site.position_m for site in lights] + [sign.position_m for sign in signs]
     poles = np.array([post[:2] for post in posts], float).reshape(-1, 2)
-    plan = _Plan(name, ground, poles)
+    plan = _Plan(name, ground, poles, spawn_points)
     for x, y, z in posts:
         plan.obstacles.append(Box((x, y, z + 1.5), (0.1, 0.1, 1.5), 0.0))
     sides = frontages(strips)

@@ -12,10 +12,12 @@ ABOVE_ROAD_M = 0.5
 """CARLA's own towns drop vehicles from about half a metre."""
 
 MIN_WIDTH_M = 2.6
+SHORTEST_LANE_M = 6.0
+"""A lane between two junctions that is too short for the clearance has one point in its middle, from here on."""
 
 
 def spawn_points(strips: list[LaneStrip]) -> np.ndarray:
-    """Spawn points in the order of roads and lanes.
+    """Spawn points in the order of roads and lanes; every lane of `SHORTEST_LANE_M` and `MIN_WIDTH_M` has one.
 
     Returns:
         (N, 6) float64: x, y, z in metres, pitch, yaw, roll in degrees; yaw is the direction of travel.
@@ -27,10 +29,13 @@ def spawn_points(strips: list[LaneStrip]) -> np.ndarray:
         first, last = strip.s_m[0], strip.s_m[-1]
         low = max(first, JUNCTION_CLEARANCE_M)
         high = min(last, strip.road.length_m - JUNCTION_CLEARANCE_M)
-        if high <= low:
+        if high > low:
+            count = int((high - low) / SPACING_M) + 1
+            s = low + (np.arange(count) + 0.5) * (high - low) / count
+        elif last - first >= SHORTEST_LANE_M:
+            s = np.array([(first + last) / 2])
+        else:
             continue
-        count = int((high - low) / SPACING_M) + 1
-        s = low + (np.arange(count) + 0.5) * (high - low) / count
         inner, outer = strip.road.lane_edges_m(strip.section, strip.lane_id, s)
         wide = np.abs(outer - inner) >= MIN_WIDTH_M
         s, t = s[wide], ((inner + outer) / 2)[wide]

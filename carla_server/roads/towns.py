@@ -91,8 +91,8 @@ def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -
     if generation.wall_height_m > 0.0:
         walls = add_walls(builder, strips, ground, generation.wall_height_m)
     lights, signs = traffic_sites(opendrive, ground)
-    placements, obstacles = furnish(name, strips, ground, lights, signs)
     points = spawn_points(strips)
+    placements, obstacles = furnish(name, strips, ground, lights, signs, points)
     points.flags.writeable = False
     return Town(
         name=name,

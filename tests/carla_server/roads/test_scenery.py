@@ -75,5 +75,5 @@ def test_props_stand_on_the_ground(town):
 def test_another_name_gives_another_scenery(town, strips):
     from carla_server.roads.scenery import furnish
 
-    other, _ = furnish("AnotherTown", strips, town.ground, town.traffic_lights, town.signs)
+    other, _ = furnish("AnotherTown", strips, town.ground, town.traffic_lights, town.signs, town.spawn_points)
     assert {p.position_m for p in other} != {p.position_m for p in town.placements}
