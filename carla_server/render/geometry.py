@@ -1,4 +1,4 @@
-"""Geometry pass: what is visible goes to the G-buffer, or to a shadow map, in four indirect draws."""
+"""Geometry pass: what is visible goes to the G-buffer, or to a shadow map, in a few draws."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ import moderngl
 import numpy as np
 
 from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
-from carla_server.render.camera import Viewpoint, boxes_in_frustum, spheres_in_frustum
-from carla_server.render.indexing import shared_vertices
-from carla_server.render.program import link, set_uniforms
-from carla_server.render.scenery import THIN_M, CellMesh, Scenery
+from carla_server.render.camera import Viewpoint, spheres_in_frustum
+from carla_server.render.far_ground import COUNTRY, STREETS, FarGround
+from carla_server.render.program import bind, link, set_uniforms
+from carla_server.render.scenery import BREADTHS_M, Scenery
 from carla_server.render.shapes.library import MeshLibrary
-from carla_server.roads.mesh import VERTEX_DTYPE
+from carla_server.render.static_draw import VERTEX_LAYOUT, StaticDraw
 
-_VERTEX_LAYOUT = (
-    ("in_position", "3f4", 12),
-    ("in_normal", "4i1", 4),
-    ("in_color", "4f1", 4),
-    ("in_uv", "2f2", 4),
-    ("in_ids", "4f1", 4),
-)
 _INSTANCE_LAYOUT = tuple(zip(INSTANCE_ATTRIBUTES, ("4f4", "4f4", "4f4", "4f1", "4f1", "4f4"), (16, 16, 16, 4, 4, 16)))
 _RECORD_WORDS = 5
 """An indirect draw record: index count, instances, first index, base vertex, base instance."""
@@ -29,10 +22,6 @@ _LEVEL_PX = np.array([9.0, 26.0, 60.0])
 """Projected radius from which a mesh is drawn at levels 1, 2 and 3."""
 _DROP_PX = 0.7
 _SHADOW_LEVEL, _LEAF_SHADOW_LEVEL = 1, 2
-
-
-_THIN_PX = 0.4
-"""Thin ground triangles are left out where they would be narrower than this."""
 
 
 @dataclass(frozen=True)
@@ -58,44 +47,6 @@ class InstanceBatch:
     def origin_m(self) -> np.ndarray:
         """(N, 3) world positions of the instances' origins."""
         return np.stack([self.instances[name][:, 3] for name in ("row0", "row1", "row2")], -1)
-
-
-class _StaticDraw:
-    """A CellMesh on the card with its G-buffer and shadow programs."""
-
-    def __init__(self, context: moderngl.Context, cells: CellMesh, switch: str) -> None:
-        self.cells = cells
-        self.program = link(context, "static_vert", "gbuffer_frag", (switch,))
-        self.shadow_program = link(context, "static_vert", "shadow_frag")
-        cell = np.repeat(np.arange(len(cells.first)), cells.count)
-        vertices, indices = shared_vertices(cells.vertices, cell)
-        buffer = context.buffer(vertices.tobytes() or bytes(VERTEX_DTYPE.itemsize))
-        index_buffer = context.buffer(indices.tobytes() or bytes(4))
-        self._arrays = {
-            program: context.vertex_array(program, [_bind(buffer, program, _VERTEX_LAYOUT)], index_buffer)
-            for program in (self.program, self.shadow_program)
-        }
-        self._records = context.buffer(reserve=4 * _RECORD_WORDS * max(1, len(cells.first)))
-
-    def draw(
-        self, program: moderngl.Program, view_projection: np.ndarray, eye_m: np.ndarray, focal_px: float = np.inf
-    ) -> None:
-        """Draw the cells in sight; thin triangles only where they are wide enough to be seen."""
-        cells = self.cells
-        if not len(cells.first):
-            return
-        visible = np.flatnonzero(boxes_in_frustum(view_projection, cells.low_m, cells.high_m))
-        nearest = np.clip(eye_m, cells.low_m[visible], cells.high_m[visible])
-        away_m = np.linalg.norm(nearest - eye_m, axis=1)
-        # Front to back, so that hidden pixels are rejected before they are shaded.
-        order = np.argsort(away_m, kind="stable")
-        visible, away_m = visible[order], away_m[order]
-        count = np.where(focal_px * THIN_M < _THIN_PX * away_m, cells.broad_count[visible], cells.count[visible])
-        records = np.zeros((len(visible), _RECORD_WORDS), np.uint32)
-        records[:, 0], records[:, 1], records[:, 2] = count, 1, cells.first[visible]
-        if len(records):
-            self._records.write(records.tobytes())
-            self._arrays[program].render_indirect(self._records, count=len(records))
 
 
 class _InstancedDraw:
@@ -158,8 +109,8 @@ class _InstancedDraw:
             kind: self._context.vertex_array(
                 program,
                 [
-                    _bind(self._vertices, program, _VERTEX_LAYOUT),
-                    _bind(self._instances, program, _INSTANCE_LAYOUT, per_instance=True),
+                    bind(self._vertices, program, VERTEX_LAYOUT),
+                    bind(self._instances, program, _INSTANCE_LAYOUT, per_instance=True),
                 ],
                 self._indices,
             )
@@ -172,16 +123,26 @@ class GeometryPass:
 
     def __init__(self, context: moderngl.Context, scenery: Scenery, library: MeshLibrary) -> None:
         self._context, self._library = context, library
-        self._ground = _StaticDraw(context, scenery.surface, "GROUND")
-        self._buildings = _StaticDraw(context, scenery.buildings, "BUILDING")
+        self._ground_program = link(context, "static_vert", "gbuffer_frag", ("GROUND",))
+        self._building_program = link(context, "static_vert", "gbuffer_frag", ("BUILDING",))
+        self._shadow_program = link(context, "static_vert", "shadow_frag")
+        map_program = link(context, "static_vert", "map_frag")
+        self._ground = StaticDraw(context, scenery.surface, (self._ground_program, map_program), 1)
+        self._far_program = link(context, "static_vert", "gbuffer_frag", ("FAR_GROUND",))
+        self._far_grounds = tuple(
+            FarGround(context, scenery.surface, bounds_m, grade, self._ground, map_program, self._far_program)
+            for bounds_m, grade in ((scenery.bounds_m, STREETS), (scenery.surface.bounds_m, COUNTRY))
+        )
+        programs = (self._building_program, self._shadow_program)
+        self._buildings = StaticDraw(context, scenery.buildings, programs, len(BREADTHS_M))
         self._instanced = _InstancedDraw(context, library)
         self._furniture = InstanceBatch(scenery.furniture, scenery.furniture_mesh, scenery.furniture_scale)
 
     def draw_view(self, view: Viewpoint, moving: InstanceBatch) -> None:
         """Fill the bound G-buffer: objects, houses, trees, ground, near before far."""
         context = self._context
-        programs = (self._ground.program, self._buildings.program, *self._instanced.programs.values())
-        for program in programs:
+        ground, far_program, building = self._ground_program, self._far_program, self._building_program
+        for program in (ground, far_program, building, *self._instanced.programs.values()):
             values = {
                 "view_projection": _matrix(view.view_projection),
                 "eye": tuple(view.eye_m),
@@ -194,14 +155,23 @@ class GeometryPass:
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._instanced.draw("object", batch.where(~foliage), level[~foliage])
         context.enable_only(moderngl.DEPTH_TEST)
-        self._buildings.draw(self._buildings.program, view.view_projection, view.eye_m, view.focal_px)
+        cells, away_m = self._buildings.in_sight(view.view_projection, view.eye_m)
+        self._buildings.draw(building, cells, away_m, view.focal_px)
         self._instanced.draw("foliage", batch.where(foliage), level[foliage])
-        self._ground.draw(self._ground.program, view.view_projection, view.eye_m, view.focal_px)
+        cells, away_m = self._ground.in_sight(view.view_projection, view.eye_m)
+        left, passed_on = np.ones(len(cells), bool), []
+        for far_ground in self._far_grounds:
+            far = left & far_ground.serves(cells, away_m, view.focal_px)
+            passed_on.append((far_ground, cells[far]))
+            left &= ~far
+        self._ground.draw(ground, cells[left], away_m[left], view.focal_px)
+        for far_ground, far_cells in passed_on:
+            far_ground.draw(far_cells)
 
     def draw_static_shadow(self, projection: np.ndarray, center_m: np.ndarray) -> None:
         """Fill the bound depth map with everything that stands still and throws a shadow."""
         self._set_shadow(projection)
-        self._buildings.draw(self._buildings.shadow_program, projection, center_m)
+        self._buildings.draw(self._shadow_program, *self._buildings.in_sight(projection, center_m))
         batch = self._furniture
         batch = batch.where(spheres_in_frustum(projection, batch.origin_m, self._reach_m(batch)))
         self._instanced.draw("shadow", batch, np.where(self._is_foliage(batch), _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL))
@@ -213,7 +183,7 @@ class GeometryPass:
         self._instanced.draw("shadow", batch, np.full(len(batch.mesh), _SHADOW_LEVEL))
 
     def _set_shadow(self, projection: np.ndarray) -> None:
-        for program in (self._buildings.shadow_program, self._instanced.programs["shadow"]):
+        for program in (self._shadow_program, self._instanced.programs["shadow"]):
             # Shadows keep true widths: at an infinite focal length nothing is thin.
             set_uniforms(program, {"view_projection": _matrix(projection), "focal_px": 1e9})
 
@@ -236,16 +206,3 @@ class GeometryPass:
 
 def _matrix(matrix: np.ndarray) -> bytes:
     return matrix.T.astype(np.float32).tobytes()
-
-
-def _bind(
-    buffer: moderngl.Buffer | None,
-    program: moderngl.Program,
-    layout: tuple[tuple[str, str, int], ...],
-    *,
-    per_instance: bool = False,
-) -> tuple[object, ...]:
-    """Vertex array content; attributes the compiler dropped become padding."""
-    formats = [item if name in program else f"{size}x" for name, item, size in layout]
-    names = [name for name, _, _ in layout if name in program]
-    return (buffer, " ".join(formats) + ("/i" if per_instance else ""), *names)

@@ -39,6 +39,19 @@ def set_uniforms(program: moderngl.Program, values: dict[str, object]) -> None:
                 uniform.value = value
 
 
+def bind(
+    buffer: moderngl.Buffer | None,
+    program: moderngl.Program,
+    layout: tuple[tuple[str, str, int], ...],
+    *,
+    per_instance: bool = False,
+) -> tuple[object, ...]:
+    """Vertex array content from (name, format, bytes) of attributes; those the compiler dropped become padding."""
+    formats = [item if name in program else f"{size}x" for name, item, size in layout]
+    names = [name for name, _, _ in layout if name in program]
+    return (buffer, " ".join(formats) + ("/i" if per_instance else ""), *names)
+
+
 def _expand(name: str) -> str:
     lines = []
     for line in (_SHADERS / f"{name}.glsl").read_text(encoding="utf-8").splitlines():

@@ -22,9 +22,9 @@ STATIC_INSTANCE_OFFSET = 0x8000
 SIGN_INSTANCE_OFFSET = STATIC_INSTANCE_OFFSET + 20000
 LIGHT_INSTANCE_OFFSET = SIGN_INSTANCE_OFFSET + 5000
 """Added to the index of a sign and of a traffic light in the town."""
-_CELL_M = 40.0
-THIN_M = 0.26
-"""Markings, kerb faces: narrower than this."""
+CELL_M = 40.0
+BREADTHS_M = (0.26, 0.6, 1.2)
+"""Triangles narrower than the first are markings and kerb faces; than the last, parts of balconies and ledges."""
 _LAMP_MAP_SIDE = 512
 _LAMP_REACH_M = 16.0
 _PARKED = ("vehicle.tesla.model3", "vehicle.audi.a2", "vehicle.nissan.patrol", "vehicle.mercedes.sprinter")
@@ -40,35 +40,54 @@ class CellMesh:
 
     Attributes:
         vertices: (3 T,) VERTEX_DTYPE, one cell after the other.
-        first, count: (C,) int, vertex range of each cell, broad triangles first.
-        broad_count: (C,) int, vertices of triangles broader than `THIN_M`, all that is worth drawing far away.
+        first: (C,) int, first vertex of each cell; its broad triangles come first.
+        counts: (C, 1 + len(BREADTHS_M)) int, vertices of all triangles, then of those broader than each of
+            `BREADTHS_M`: all that is worth drawing far away.
+        corner_m: (C, 2) lower corner of each cell's square; triangles may stand out of it.
         low_m, high_m: (C, 3) bounds of each cell.
     """
 
     vertices: np.ndarray
     first: np.ndarray
-    count: np.ndarray
-    broad_count: np.ndarray
+    counts: np.ndarray
+    corner_m: np.ndarray
     low_m: np.ndarray
     high_m: np.ndarray
+
+    @property
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 of all vertices; a unit square if there are none."""
+        if not len(self.first):
+            return 0.0, 0.0, 1.0, 1.0
+        (x0, y0), (x1, y1) = self.low_m[:, :2].min(0), self.high_m[:, :2].max(0)
+        return float(x0), float(y0), float(x1), float(y1)
 
     @classmethod
     def of(cls, vertices: np.ndarray) -> CellMesh:
         """Sort triangles by the cell their middle lies in."""
         triangles = vertices.reshape(-1, 3)
         middle = triangles["position_m"].mean(1)
-        cell = np.floor(middle[:, :2] / _CELL_M).astype(np.int64)
+        cell = np.floor(middle[:, :2] / CELL_M).astype(np.int64)
         key = cell[:, 0] * 100003 + cell[:, 1]
-        thin = _breadth_m(triangles["position_m"]) < THIN_M
-        order = np.lexsort((thin, key))
-        _, first, count = np.unique(key[order], return_index=True, return_counts=True)
+        # A pole's sides are narrow, yet it must stay whole.
+        breadth_m = np.where(
+            triangles["ids"][:, 0, 0] == SemanticTag.POLES, np.inf, _breadth_m(triangles["position_m"])
+        )
+        slim = len(BREADTHS_M) - np.searchsorted(BREADTHS_M, breadth_m, side="right")
+        order = np.lexsort((slim, key))
+        _, first = np.unique(key[order], return_index=True)
         triangles = triangles[order]
         if not len(triangles):
-            return cls(vertices, first, count, count, np.zeros((0, 3)), np.zeros((0, 3)))
-        broad = np.add.reduceat(~thin[order], first)
+            nothing = np.zeros((0, 3))
+            return cls(
+                vertices, first, np.zeros((0, 1 + len(BREADTHS_M)), np.int64), nothing[:, :2], nothing, nothing
+            )
+        worth = np.arange(len(BREADTHS_M), -1, -1)
+        counts = 3 * np.add.reduceat(slim[order][:, None] <= worth, first, dtype=np.int64)
+        corner = cell[order][first] * CELL_M
         low = np.minimum.reduceat(triangles["position_m"].min(1), first)
         high = np.maximum.reduceat(triangles["position_m"].max(1), first)
-        return cls(triangles.reshape(-1), first * 3, count * 3, broad * 3, low, high)
+        return cls(triangles.reshape(-1), first * 3, counts, corner, low, high)
 
 
 def _breadth_m(corners_m: np.ndarray) -> np.ndarray:
@@ -92,6 +111,7 @@ class Scenery:
         heads: (H,) INSTANCE_DTYPE of traffic light heads; head_site (H,) the site of each.
         lamp_map: (S, S, 2) float16: street light on the ground, height of the ground.
         lamp_frame: x0, y0 (m), 1 / width, 1 / height of the lamp map.
+        bounds_m: x0, y0, x1, y1 of the town.
     """
 
     surface: CellMesh
@@ -104,6 +124,7 @@ class Scenery:
     head_site: np.ndarray
     lamp_map: np.ndarray
     lamp_frame: tuple[float, float, float, float]
+    bounds_m: tuple[float, float, float, float]
 
 
 def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
@@ -141,6 +162,7 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
         head_site=head_site,
         lamp_map=lamp_map,
         lamp_frame=lamp_frame,
+        bounds_m=town.bounds_m,
     )
 
 

@@ -1,4 +1,4 @@
-// Geometry pass. Exactly one of GROUND, BUILDING, FOLIAGE_PASS, OBJECT is defined.
+// Geometry pass. Exactly one of GROUND, FAR_GROUND, BUILDING, FOLIAGE_PASS, OBJECT is defined.
 #include "materials"
 #include "noise"
 uniform vec3 eye;
@@ -19,8 +19,13 @@ float band(float x, float low, float high, float w) {
     return clamp((min(x + 0.5 * w, high) - max(x - 0.5 * w, low)) / w, 0.0, 1.0);
 }
 
-#ifdef GROUND
-vec3 ground(vec3 c, float d) {
+#ifdef FAR_GROUND
+uniform sampler2D albedo_map;   // seen from above: colour, material
+uniform sampler2D relief_map;   // height, tag
+uniform vec4 map_frame;         // x0, y0, 1 / width, 1 / height
+#endif
+#if defined(GROUND) || defined(FAR_GROUND)
+vec3 ground(vec3 c, int material, float d) {
     vec2 p = world.xy;
     float near = exp(-d * 0.05);
     if (material == ASPHALT) {
@@ -107,9 +112,19 @@ void main() {
     if (!gl_FrontFacing && material != FOLIAGE) n = dot(n, world - eye) > 0.0 ? -n : n;
     int surface = material;
     float extra = glow;
-    float d = length(world - eye);
+    float d = length(world - eye), tag = ids.x, stretch = 1.0;
 #ifdef GROUND
-    c = ground(c, d);
+    c = ground(c, material, d);
+#endif
+#ifdef FAR_GROUND
+    vec2 at = (world.xy - map_frame.xy) * map_frame.zw;
+    vec4 top = texture(albedo_map, at);
+    vec2 relief = texture(relief_map, at).rg;
+    surface = int(top.a * 255.0 + 0.5);
+    c = ground(top.rgb, surface, d);
+    tag = relief.y / 255.0;
+    // The view ray meets the true surface, parallel to the quad, sooner or later than the quad.
+    stretch = clamp(1.0 + (relief.x - world.z) * n.z / dot(n, world - eye), 0.8, 1.25);
 #endif
 #ifdef BUILDING
     if (material == FACADE) c = facade(c, int(ids.w * 255.0 + 0.5), surface, extra);
@@ -133,6 +148,6 @@ void main() {
     out_albedo = vec4(c, float(surface) / 255.0);
     out_normal = vec4(n * 0.5 + 0.5, extra);
     // CARLA's instance picture in BGRA: high byte, low byte, tag.
-    out_ids = vec4(ids.z, ids.y, ids.x, 1.0);
-    out_depth = 1.0 / gl_FragCoord.w;
+    out_ids = vec4(ids.z, ids.y, tag, 1.0);
+    out_depth = stretch / gl_FragCoord.w;
 }

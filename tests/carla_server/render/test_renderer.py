@@ -104,6 +104,24 @@ def test_depth_of_the_road_agrees_with_the_camera_model(renderer):
         assert depth_m_of(pictures)[row, 64] == pytest.approx(expected_m, rel=2e-3)
 
 
+def test_ground_far_away_has_the_depth_and_tags_of_the_full_mesh(renderer):
+    pose = np.array([-60.0, 1.0, 25.0, -12.0, 8.0, 0.0])
+    pictures = renderer.render(CAMERA, pose, CLEAR_DAY)
+    rows, columns = np.mgrid[0:72, 0:128]
+    ray = np.stack([np.ones((72, 128)), (columns - 63.5) / 64.0, (35.5 - rows) / 64.0], -1)
+    ray = ray @ rotation_matrix(pose[3:]).T
+    depth = np.where(ray[..., 2] < 0, -pose[2] / np.minimum(ray[..., 2], -1e-6), np.inf)
+    ground = pose[:3] + ray * np.where(np.isfinite(depth), depth, 0.0)[..., None]
+    inside = (np.abs(ground[..., 1]) < 80) & (ground[..., 0] < 150)
+    seen = np.isin(tags_of(pictures), [SemanticTag.ROADS, SemanticTag.TERRAIN])
+    far = np.isfinite(depth) & (depth > 60) & inside & seen
+    assert far.sum() > 1000
+    assert np.abs(depth_m_of(pictures)[far] / depth[far] - 1).max() < 0.01
+    clear = far & (np.abs(np.abs(ground[..., 1]) - 5) > 1) & (np.abs(ground[..., 1]) > 1)
+    expected = np.where(np.abs(ground[..., 1]) < 5, SemanticTag.ROADS, SemanticTag.TERRAIN)
+    assert (tags_of(pictures)[clear] == expected[clear]).all()
+
+
 def test_an_actor_covers_its_projected_box_with_its_tag_and_id(renderer):
     renderer.set_actors(actor(renderer, "vehicle.tesla.model3", MODEL3_EXTENT_M, 12, 2, instance=0x1234))
     pictures = renderer.render(CAMERA, POSE, CLEAR_DAY)

@@ -1,0 +1,95 @@
+"""A static mesh in cells on the graphics card; each draw lists the triangles worth drawing, nearest cell first."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import moderngl
+import numpy as np
+
+from carla_server.render.camera import boxes_in_frustum
+from carla_server.render.indexing import shared_vertices
+from carla_server.render.program import bind
+from carla_server.render.scenery import BREADTHS_M, CellMesh
+from carla_server.roads.mesh import VERTEX_DTYPE
+
+VERTEX_LAYOUT = (
+    ("in_position", "3f4", 12),
+    ("in_normal", "4i1", 4),
+    ("in_color", "4f1", 4),
+    ("in_uv", "2f2", 4),
+    ("in_ids", "4f1", 4),
+)
+_THIN_PX = 0.4
+"""Triangles are left out where they would be narrower than this."""
+
+
+class IndexedCells:
+    """Triangles of many cells with an index buffer that each draw fills anew.
+
+    One draw of listed indices costs a software driver less than one draw record for each cell.
+
+    Args:
+        vertices: (3 T,) VERTEX_DTYPE, one cell after the other.
+        first: (C + 1,) first vertex of each cell, and the end.
+        programs: those that may draw it.
+    """
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        vertices: np.ndarray,
+        first: np.ndarray,
+        programs: tuple[moderngl.Program, ...],
+    ) -> None:
+        cell = np.repeat(np.arange(len(first) - 1), np.diff(first))
+        distinct, indices = shared_vertices(vertices, cell)
+        self._of_cell = [indices[start:end] for start, end in pairwise(first.tolist())]
+        buffer = context.buffer(distinct.tobytes() or bytes(VERTEX_DTYPE.itemsize))
+        self._indices = context.buffer(reserve=max(4, indices.nbytes), dynamic=True)
+        self._arrays = {
+            program: context.vertex_array(program, [bind(buffer, program, VERTEX_LAYOUT)], self._indices)
+            for program in programs
+        }
+
+    def draw(self, program: moderngl.Program, cells: np.ndarray, counts: np.ndarray) -> None:
+        """Draw the first `counts[i]` vertices of cell `cells[i]`, in this order."""
+        if not counts.sum():
+            return
+        listed = np.concatenate([self._of_cell[cell][:count] for cell, count in zip(cells.tolist(), counts.tolist())])
+        self._indices.write(listed)
+        self._arrays[program].render(vertices=len(listed))
+
+
+class StaticDraw:
+    """A CellMesh and what of it is worth drawing from somewhere.
+
+    Args:
+        coarsest: how many of `BREADTHS_M` may be left out far away; a ground must not lose what covers it.
+    """
+
+    def __init__(
+        self, context: moderngl.Context, cells: CellMesh, programs: tuple[moderngl.Program, ...], coarsest: int
+    ) -> None:
+        self._mesh, self._breadths_m = cells, np.array(BREADTHS_M[:coarsest])
+        self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
+
+    def in_sight(self, view_projection: np.ndarray, eye_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cells that may be seen, nearest first, so that hidden pixels are rejected before they are shaded.
+
+        Returns:
+            (V,) cell numbers and (V,) distances of the eye to their boxes, metres.
+        """
+        low_m, high_m = self._mesh.low_m, self._mesh.high_m
+        visible = np.flatnonzero(boxes_in_frustum(view_projection, low_m, high_m))
+        nearest = np.minimum(np.maximum(eye_m, low_m[visible]), high_m[visible])
+        away_m = np.sqrt(((nearest - eye_m) ** 2).sum(1))
+        order = np.argsort(away_m, kind="stable")
+        return visible[order], away_m[order]
+
+    def draw(
+        self, program: moderngl.Program, cells: np.ndarray, away_m: np.ndarray, focal_px: float = np.inf
+    ) -> None:
+        """Draw cells at these distances without the triangles that would be thinner than about half a pixel."""
+        level = np.searchsorted(self._breadths_m, away_m * (_THIN_PX / focal_px))
+        self._indexed.draw(program, cells, self._mesh.counts[cells, level])
