@@ -65,9 +65,7 @@ class ShippedTowns:
                 reason = "is a map of its own" if alias in known else "is no name"
                 raise ValueError(f"the map alias {alias}={name} cannot be used: {alias!r} {reason}")
             if name not in known:
-                raise ValueError(
-                    f"the map alias {alias}={name} stands for no map; available: {', '.join(known)}"
-                )
+                raise ValueError(f"the map alias {alias}={name} stands for no map; available: {', '.join(known)}")
 
     def names(self) -> list[str]:
         return sorted({*available_towns(self.map_dir), *self.aliases})

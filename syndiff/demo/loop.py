@@ -80,7 +80,7 @@ def run_demo(options: Demo) -> int:
         synthesize_with_progress(data, synthesizer, wanted)
 
     steps.begin("quality", "do the variants still show what their labels say?")
-    quality = measure_demo_quality(Store.read(data), synthesizers, TARGETS, options.seed)
+    quality = measure_demo_quality(Store.read(data), synthesizers, TARGETS, plan, options.seed)
     _print_quality(steps.console, quality)
 
     steps.begin("train", "a driving policy imitates the expert on recorded and synthesized frames")

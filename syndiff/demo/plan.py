@@ -25,6 +25,8 @@ class DemoPlan:
         drives: expert drives on clear day that the policy learns from.
         paired_drives: drives recorded under every condition of `PAIRED` for the ControlNet; one more is held out.
         controlnet_steps, policy_steps: training steps.
+        probe_steps, probe_moments: training of the segmenter that reads labels off variants, and how many held-out
+            moments it reads.
         synthesize_every: every n-th recorded frame is synthesized by each synthesizer.
         evaluation_routes: routes of the evaluation, none of which shares a street with a recorded one.
     """
@@ -33,6 +35,8 @@ class DemoPlan:
     paired_drives: int = 1
     controlnet_steps: int = 400
     policy_steps: int = 2000
+    probe_steps: int = 120
+    probe_moments: int = 48
     synthesize_every: int = 16
     evaluation_routes: int = 2
 
@@ -45,6 +49,8 @@ class DemoPlan:
             paired_drives=1,
             controlnet_steps=max(5, round(self.controlnet_steps * scale)),
             policy_steps=max(5, round(self.policy_steps * scale)),
+            probe_steps=max(5, round(self.probe_steps * scale)),
+            probe_moments=max(6, round(self.probe_moments * scale)),
             evaluation_routes=1,
         )
 

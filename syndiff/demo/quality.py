@@ -13,10 +13,8 @@ from augment.quality import VariantQuality, evaluate_synthesizers
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from carla_agents.data.store import Store
-from syndiff.demo.plan import HELD_OUT_SPLIT
+from syndiff.demo.plan import HELD_OUT_SPLIT, DemoPlan
 from syndiff.training import paired_drives
-
-_MOST_MOMENTS = 48
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class DemoQuality:
 
 
 def measure_demo_quality(
-    store: Store, synthesizers: dict[str, Synthesizer], targets: Sequence[Condition], seed: int
+    store: Store, synthesizers: dict[str, Synthesizer], targets: Sequence[Condition], plan: DemoPlan, seed: int
 ) -> DemoQuality:
     """Synthesize the held-out moments and let a small segmenter read them.
 
@@ -45,8 +43,8 @@ def measure_demo_quality(
     learned from: a variant scores only if it looks enough like the condition *and* shows its labels.
     """
     known = paired_drives(store, split="pairs")
-    held_out = paired_drives(store, split=HELD_OUT_SPLIT, most=_MOST_MOMENTS)
-    probe = LabelProbeConfig(seed=seed)
+    held_out = paired_drives(store, split=HELD_OUT_SPLIT, most=plan.probe_moments)
+    probe = LabelProbeConfig(steps=plan.probe_steps, seed=seed)
     by_name = evaluate_synthesizers(list(synthesizers.values()), known, held_out, list(targets), probe=probe)
     figures = {
         (short, condition): quality

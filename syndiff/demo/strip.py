@@ -37,4 +37,5 @@ class FrameStrip:
         if not kept:
             return []
         chosen = np.unique(np.linspace(0, len(kept) - 1, min(count, len(kept))).astype(int))
-        return [(f"{kept[i][0]:.0f} s, {kept[i][1] * 3.6:.0f} km/h", kept[i][2]) for i in chosen]
+        # Rounded to an integer first: a standing car that rolls by thousandths would read "-0 km/h".
+        return [(f"{kept[i][0]:.0f} s, {round(kept[i][1] * 3.6)} km/h", kept[i][2]) for i in chosen]

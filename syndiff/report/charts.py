@@ -61,7 +61,7 @@ def bar_chart(title: str, y_label: str, groups: Mapping[str, Mapping[str, float]
     """Grouped bars with their value written above.
 
     Args:
-        groups: group name (x axis) -> {series name: value >= 0}.
+        groups: group name (x axis, a line break at each comma) -> {series name: value >= 0}.
 
     Returns:
         An `<svg>` element.
@@ -83,7 +83,9 @@ def bar_chart(title: str, y_label: str, groups: Mapping[str, Mapping[str, float]
         parts.append(_text(_LEFT - 6, at + 4, f"{tick:g}", anchor="end"))
     for position, (group, shown) in enumerate(groups.items()):
         center = _LEFT + span * (position + 0.5)
-        parts.append(_text(center, _HEIGHT - _BOTTOM + 16, group))
+        # One line a comma, so that the names of neighbours do not run into each other.
+        for line, words in enumerate(group.split(", ")):
+            parts.append(_text(center, _HEIGHT - _BOTTOM + 16 + 13 * line, words))
         for number, name in enumerate(names):
             if name not in shown:
                 continue
