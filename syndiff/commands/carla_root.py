@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 
 @dataclass(frozen=True)
 class CarlaRoot:
     """Write a folder whose `CarlaUE4.sh` starts the embedded server, for scripts that start CARLA themselves."""
 
-    directory: Positional[Path]
+    directory: Annotated[Positional[Path], arg(metavar="DIRECTORY")]
     """Folder to write; set CARLA_ROOT to it."""
     host: str = "127.0.0.1"
     """Address to listen on at every start; anything but loopback is open to whoever reaches it."""
