@@ -25,28 +25,34 @@ class BoxSet(NamedTuple):
     reach_m: np.ndarray
 
     @staticmethod
-    def of(center_m: np.ndarray, extent_m: np.ndarray, yaw_rad: np.ndarray) -> BoxSet:
-        """Make a set and its derived columns."""
-        cosine, sine = np.cos(yaw_rad), np.sin(yaw_rad)
+    def of(
+        center_m: np.ndarray, extent_m: np.ndarray, yaw_rad: np.ndarray, heading: np.ndarray | None = None
+    ) -> BoxSet:
+        """Make a set and its derived columns; `heading` is (N, 2) cosine and sine of the yaw where known."""
+        cosine, sine = (np.cos(yaw_rad), np.sin(yaw_rad)) if heading is None else heading.T
         abs_cosine, abs_sine = np.abs(cosine), np.abs(sine)
         half_x, half_y = extent_m[:, 0], extent_m[:, 1]
-        reach = np.empty((len(yaw_rad), 2))
+        reach = np.empty((len(cosine), 2))
         reach[:, 0] = abs_cosine * half_x + abs_sine * half_y
         reach[:, 1] = abs_sine * half_x + abs_cosine * half_y
         return BoxSet(center_m, extent_m, yaw_rad, cosine, sine, reach)
 
 
-def sweep_pairs(boxes: BoxSet) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs within one set whose axis-aligned rectangles overlap (sort and sweep along x).
+def sweep_pairs(center_m: np.ndarray, reach_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs within one set of rectangles that overlap (sort and sweep along x).
+
+    Args:
+        center_m: (N, 2 or more) float64.
+        reach_m: (N, 2) float64 half lengths along the axes.
 
     Returns:
         (first, second): (P,) int64 each, first < second, sorted.
     """
-    count = len(boxes.yaw_rad)
+    count = len(reach_m)
     none = np.zeros(0, dtype=np.int64)
     if count < 2:
         return none, none
-    x, reach_x = boxes.center_m[:, 0], boxes.reach_m[:, 0]
+    x, reach_x = center_m[:, 0], reach_m[:, 0]
     low = x - reach_x
     order = np.argsort(low, kind="stable")
     low = low[order]
@@ -59,7 +65,7 @@ def sweep_pairs(boxes: BoxSet) -> tuple[np.ndarray, np.ndarray]:
     starts = np.cumsum(counts) - counts
     right = np.arange(total) - np.repeat(starts, counts) + left + 1
     left, right = order[left], order[right]
-    y, reach_y = boxes.center_m[:, 1], boxes.reach_m[:, 1]
+    y, reach_y = center_m[:, 1], reach_m[:, 1]
     near = np.abs(y[left] - y[right]) <= reach_y[left] + reach_y[right]
     left, right = left[near], right[near]
     first, second = np.minimum(left, right), np.maximum(left, right)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carla_server.dynamics.boxes import BoxSet, contact_points, sweep_pairs, touching
+from carla_server.dynamics.boxes import BoxSet, contact_points, touching
 from carla_server.dynamics.impulses import IMMOVABLE, Body, exchange
+from carla_server.dynamics.neighbours import SLACK_M, Neighbours, overlapping, radius_of
 from carla_server.dynamics.rays import ray_hits
 from carla_server.dynamics.static_grid import StaticGrid
 from carla_server.dynamics.vehicle import VehicleFleet
@@ -23,8 +24,8 @@ PARTING_RATE_PER_S = 16.0
 SLOP_M = 0.01
 """Overlap that is left alone, so that resting bodies do not tremble."""
 
-DEFAULT_MARGIN_M = 7.0
-"""Half length of the largest vehicle that the grid of obstacles is made for; it grows on demand."""
+DEFAULT_MARGIN_M = 9.5
+"""Radius and slack of the largest vehicle that the grid of obstacles is made for; it grows on demand."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class CollisionWorld:
         self._disabled: set[int] = set()
         self._margin_m = DEFAULT_MARGIN_M
         self._filed: StaticGrid | None = None
+        self._neighbours: Neighbours | None = None
 
     def add_prop(
         self, actor_id: int, center_m: tuple[float, ...], extent_m: tuple[float, ...], yaw_rad: float
@@ -130,21 +132,22 @@ class CollisionWorld:
         count = len(vehicles)
         if not count:
             return []
+        near = self._neighbours_of(vehicles, walkers)
+        if not near.first.size and not near.mover.size:
+            return []
         boxes = boxes_of(vehicles, walkers)
         parting = min(PARTING_RATE_PER_S * delta_s, 1.0)
         contacts: list[Contact | None] = []
-        first, second = sweep_pairs(boxes)
-        useful = first < count
-        for row, other, normal, depth_m, point in _touching(boxes, first[useful], boxes, second[useful]):
+        first, second = overlapping(boxes, near.first, boxes, near.second)
+        fixed = near.made_for[-1].boxes
+        mover, obstacle = overlapping(boxes, near.mover, fixed, near.obstacle)
+        for row, other, normal, depth_m, point in _touching(boxes, first, boxes, second):
             if other < count:
                 contacts.append(self._meet(vehicles, row, other, normal, depth_m * parting, point))
             else:
                 walker = other - count
                 contacts.append(self._run_into(vehicles, row, walkers, walker, normal, depth_m * parting, point))
-        movers = BoxSet(*(column[:count] for column in boxes)) if len(walkers) else boxes
-        grid = self._grid(float(movers.reach_m.max()))
-        mover, obstacle = grid.pairs(movers)
-        for row, other, normal, depth_m, point in _touching(movers, mover, grid.boxes, obstacle):
+        for row, other, normal, depth_m, point in _touching(boxes, mover, fixed, obstacle):
             contacts.append(self._hit_obstacle(vehicles, row, other, normal, depth_m * parting, point))
         return [contact for contact in contacts if contact is not None]
 
@@ -197,6 +200,15 @@ class CollisionWorld:
             item = int(near[distances.argmin()])
             best = RayHit(float(distances.min()), self._obstacle_ids[item], self._obstacle_tags[item])
         return best
+
+    def _neighbours_of(self, vehicles: VehicleFleet, walkers: WalkerFleet) -> Neighbours:
+        """Who may touch whom in this tick, looked up anew only after somebody has moved far enough."""
+        near = self._neighbours
+        if near is None or not near.hold(vehicles, walkers, self._grid(0.0)):
+            radius = radius_of(vehicles, walkers)
+            grid = self._grid(float(radius[: len(vehicles)].max()) + SLACK_M)
+            near = self._neighbours = Neighbours.of(vehicles, walkers, grid, radius)
+        return near
 
     def _grid(self, margin_m: float) -> StaticGrid:
         """The filed obstacles and props, filed anew after a change or for a larger mover."""
@@ -342,14 +354,14 @@ def _contact(
 def boxes_of(vehicles: VehicleFleet, walkers: WalkerFleet) -> BoxSet:
     """Boxes of all vehicles, then all walkers."""
     yaw = vehicles.rotation_rad[:, 1]
-    cosine, sine = np.cos(yaw), np.sin(yaw)
+    cosine, sine = vehicles.heading.T
     offset = vehicles.box_center_m
     center = vehicles.position_m.copy()
     center[:, 0] += offset[:, 0] * cosine - offset[:, 1] * sine
     center[:, 1] += offset[:, 0] * sine + offset[:, 1] * cosine
     center[:, 2] += offset[:, 2]
     if not len(walkers):
-        return BoxSet.of(center, vehicles.extent_m, yaw)
+        return BoxSet.of(center, vehicles.extent_m, yaw, vehicles.heading)
     return BoxSet.of(
         np.concatenate((center, walkers.position_m)),
         np.concatenate((vehicles.extent_m, walkers.extent_m)),

@@ -50,11 +50,12 @@ class StaticGrid:
         self._items = item[order]
         self._start = np.searchsorted(cell[order], np.arange(self._shape[0] * self._shape[1] + 1))
 
-    def pairs(self, movers: BoxSet) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self, center_m: np.ndarray, reach_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Movers and obstacles whose axis-aligned rectangles overlap.
 
         Args:
-            movers: boxes whose `reach_m` does not exceed the margin.
+            center_m: (N, 2) float64 middle of each mover's rectangle.
+            reach_m: (N, 2) float64 its half lengths along the axes, at most the margin.
 
         Returns:
             (mover, obstacle): (P,) int64 rows each, sorted by mover, then obstacle.
@@ -62,7 +63,7 @@ class StaticGrid:
         none = np.zeros(0, dtype=np.int64)
         if not self._items.size:
             return none, none
-        place = np.floor((movers.center_m[:, :2] - self._origin) * (1.0 / CELL_M))
+        place = np.floor((center_m - self._origin) * (1.0 / CELL_M))
         cell_x, cell_y = place.astype(np.int64).T
         rows, columns = self._shape
         inside = (cell_x >= 0) & (cell_y >= 0) & (cell_x < rows) & (cell_y < columns)
@@ -74,6 +75,6 @@ class StaticGrid:
             return none, none
         mover = np.repeat(np.arange(len(cell)), counts)
         obstacle = self._items[np.arange(total) + np.repeat(start - (np.cumsum(counts) - counts), counts)]
-        gap = np.abs(movers.center_m[mover, :2] - self.boxes.center_m[obstacle, :2])
-        near = (gap <= movers.reach_m[mover] + self.boxes.reach_m[obstacle]).all(axis=1)
+        gap = np.abs(center_m[mover] - self.boxes.center_m[obstacle, :2])
+        near = (gap <= reach_m[mover] + self.boxes.reach_m[obstacle]).all(axis=1)
         return mover[near], obstacle[near]

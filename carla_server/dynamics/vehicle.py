@@ -65,9 +65,7 @@ class VehicleFleet(VehicleRows):
             pose6: x, y, z (metres), pitch, yaw, roll (degrees).
         """
         row = self.index_of(actor_id)
-        pose = finite("pose6", pose6, 6)
-        self.position_m[row] = pose[:3]
-        self.rotation_rad[row] = np.radians(pose[3:])
+        self._place(row, finite("pose6", pose6, 6))
         self._rise_forward[row] = self._rise_right[row] = 0.0
 
     def set_velocity(self, actor_id: int, velocity_mps: Sequence[float] | np.ndarray) -> None:

@@ -65,7 +65,7 @@ def move(
         world_y = world_y + state.force_y_n * push
         climb = climb + state.force_z_n * push
         yaw_rate = yaw_rate + state.torque_z_nm * push / p.gyration2_m2
-    cosine, sine = a.cos(yaw), a.sin(yaw)
+    cosine, sine = state.heading_x, state.heading_y
     forward = world_x * cosine + world_y * sine
     right = world_y * cosine - world_x * sine
     driven = _drive(a, state, p, tables, rare, abs(forward), delta_s)
@@ -100,7 +100,7 @@ def move(
     y = state.y_m + (along * chord_y + across * chord_x)
     yaw = yaw + turn
     yaw = yaw - TURN * a.floor(yaw * (1.0 / TURN) + 0.5)
-    cosine, sine = chord_x * turn_cosine - chord_y * turn_sine, chord_y * turn_cosine + chord_x * turn_sine
+    cosine, sine = a.cos(yaw), a.sin(yaw)
     world_x, world_y = forward * cosine - right * sine, forward * sine + right * cosine
     rolled = state.wheel_turn_rad + along * p.inverse_radius_per_m
     wheel_turn = rolled - TURN * a.floor(rolled * (1.0 / TURN))
@@ -127,6 +127,7 @@ def move(
         x, y, z = where(frozen, state.x_m, x), where(frozen, state.y_m, y), where(frozen, state.z_m, z)
         pitch, yaw = where(frozen, state.pitch_rad, pitch), where(frozen, state.yaw_rad, yaw)
         roll = where(frozen, state.roll_rad, roll)
+        cosine, sine = where(frozen, state.heading_x, cosine), where(frozen, state.heading_y, sine)
         world_x, world_y, climb = where(frozen, 0.0, world_x), where(frozen, 0.0, world_y), where(frozen, 0.0, climb)
         rate_x, rate_y, yaw_rate = (
             where(frozen, 0.0, rate_x),
@@ -144,6 +145,8 @@ def move(
         rise_forward,
         rise_right,
         contact,
+        cosine,
+        sine,
         world_x,
         world_y,
         climb,

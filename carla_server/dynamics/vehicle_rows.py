@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ class State(NamedTuple):
     rise_forward: Any
     rise_right: Any
     contact: Any
+    heading_x: Any
+    heading_y: Any
     x_before_mps: Any
     y_before_mps: Any
     z_before_mps: Any
@@ -97,6 +100,7 @@ _VECTORS = {
     "angular_velocity_radps": _columns("rate_x_radps", 3),
     "acceleration_mps2": _columns("acceleration_x_mps2", 3),
     "control": _columns("throttle", 7),
+    "heading": _columns("heading_x", 2),
     "_velocity_before_mps": _columns("x_before_mps", 3),
     "_force_n": _columns("force_x_n", 3),
     "_held_velocity_mps": _columns("held_forward_mps", 2),
@@ -226,6 +230,7 @@ class VehicleRows(ActorRows):
     Attributes:
         position_m: (N, 3) float64, world.
         rotation_rad: (N, 3) float64 pitch, yaw, roll with CARLA's signs; yaw within [-pi, pi].
+        heading: (N, 2) float64 cosine and sine of the yaw.
         velocity_mps: (N, 3) float64, world.
         angular_velocity_radps: (N, 3) float64, world axes, CARLA's sense (z: clockwise seen from above).
         acceleration_mps2: (N, 3) float64, world: change of velocity over the last tick.
@@ -236,6 +241,7 @@ class VehicleRows(ActorRows):
         wheel_turn_rad: (N,) float64 rolling angle of the wheels, within [0, 2 pi).
         simulate_physics, gravity: (N,) bool.
         extent_m, box_center_m: (N, 3) float64 half lengths and centre of the boxes in the vehicles' frames.
+        front_m: (N,) float64 distance from the origin to the front bumper.
         mass_kg, yaw_inertia_kgm2: (N,) float64; change them by `set_spec`.
         friction_scale: (N,) float64 factor on tyre friction (friction triggers; 1 by default).
     """
@@ -255,6 +261,7 @@ class VehicleRows(ActorRows):
     state: np.ndarray
     position_m: np.ndarray
     rotation_rad: np.ndarray
+    heading: np.ndarray
     velocity_mps: np.ndarray
     angular_velocity_radps: np.ndarray
     acceleration_mps2: np.ndarray
@@ -267,6 +274,7 @@ class VehicleRows(ActorRows):
     gravity: np.ndarray
     extent_m: np.ndarray
     box_center_m: np.ndarray
+    front_m: np.ndarray
     friction_scale: np.ndarray
     _forward_gear: np.ndarray
     _rise_forward: np.ndarray
@@ -307,8 +315,7 @@ class VehicleRows(ActorRows):
         self._gravity_mps2[row] = GRAVITY_MPS2
         self.friction_scale[row] = self._contact[row] = 1.0
         self._forward_gear[row] = 1
-        self.position_m[row] = pose[:3]
-        self.rotation_rad[row] = np.radians(pose[3:])
+        self._place(row, pose)
         self.set_spec(actor_id, spec)
 
     def remove(self, actor_id: int) -> None:
@@ -343,8 +350,14 @@ class VehicleRows(ActorRows):
 
     def forward_speed_mps(self) -> np.ndarray:
         """Signed speed along the body, (N,) float64 m/s."""
-        yaw = self.rotation_rad[:, 1]
-        return self.velocity_mps[:, 0] * np.cos(yaw) + self.velocity_mps[:, 1] * np.sin(yaw)
+        return self.velocity_mps[:, 0] * self.heading[:, 0] + self.velocity_mps[:, 1] * self.heading[:, 1]
+
+    def _place(self, row: int, pose: np.ndarray) -> None:
+        """Put a vehicle at x, y, z (metres), pitch, yaw, roll (degrees)."""
+        self.position_m[row] = pose[:3]
+        self.rotation_rad[row] = np.radians(pose[3:])
+        yaw_rad = float(self.rotation_rad[row, 1])
+        self.heading[row] = math.cos(yaw_rad), math.sin(yaw_rad)
 
     def _name_columns(self) -> None:
         """Point the named arrays at the columns of the state."""
@@ -358,6 +371,7 @@ class VehicleRows(ActorRows):
         self._name_columns()
         self._p = Parameters(*np.ascontiguousarray(self._parameters.T))
         self.mass_kg = self._p.mass_kg
+        self.front_m = self.box_center_m[:, 0] + self.extent_m[:, 0]
         self.yaw_inertia_kgm2 = self._p.gyration2_m2 * self._p.mass_kg
         tables = (self._steering_table, self._acceleration_table, self._lever_table)
         if len(self) > FEW_VEHICLES:

@@ -147,8 +147,8 @@ class GroundRaster:
 
     def _cell(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         rows, columns = self.tags.shape
-        column = ((np.asarray(x_m) - self.bounds_m[0]) / CELL_M).astype(np.intp)
-        row = ((np.asarray(y_m) - self.bounds_m[1]) / CELL_M).astype(np.intp)
+        column = ((np.asarray(x_m) - self.bounds_m[0]) * _CELLS_PER_M).astype(np.intp)
+        row = ((np.asarray(y_m) - self.bounds_m[1]) * _CELLS_PER_M).astype(np.intp)
         return np.minimum(np.maximum(row, 0), rows - 1) * columns + np.minimum(np.maximum(column, 0), columns - 1)
 
     def _bilinear(self, image: np.ndarray, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
@@ -199,4 +199,4 @@ class GroundRaster:
 
     def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Speed limit of the road there, (N,) float32; 30 where there is none."""
-        return self._limits.ravel()[self._cell(x_m, y_m)]
+        return self._limits.ravel().take(self._cell(x_m, y_m))

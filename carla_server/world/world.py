@@ -327,6 +327,7 @@ class World:
         self._table.arrange(lights, others, self.vehicle_actors, self.walker_actors)
         self.light_ids = np.array([actor.actor_id for actor in lights], np.uint32)
         self._light_ids_or_none = np.append(self.light_ids, np.uint32(0))  # NO_LIGHT picks the last one
+        self._light_state_or_green = np.full(len(lights) + 1, LightState.GREEN, np.uint8)
         self.actors_changed += 1
 
     def _place_prop(self, actor: Actor) -> None:
@@ -367,11 +368,11 @@ class World:
         fleet = self.vehicles
         if not len(fleet):
             return
-        front_m = fleet.box_center_m[:, 0] + fleet.extent_m[:, 0]
-        site = self._triggers.site_of(fleet.position_m, fleet.rotation_rad[:, 1], front_m)
-        light_state = np.append(self.lights.state, np.uint8(LightState.GREEN))[site]
+        site = self._triggers.site_of(fleet.position_m, fleet.heading, fleet.front_m)
+        self._light_state_or_green[:-1] = self.lights.state
         limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
-        self._table.write_vehicles(fleet, limit_kmh, self._light_ids_or_none[site], light_state)
+        light_id, light_state = self._light_ids_or_none.take(site), self._light_state_or_green.take(site)
+        self._table.write_vehicles(fleet, limit_kmh, light_id, light_state)
 
 
 def _vehicle_spec(actor: Vehicle) -> VehicleSpec:

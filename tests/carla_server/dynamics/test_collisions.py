@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
 import pytest
-from dynamics_fields import COAST, FLAT, FULL_THROTTLE, SEDAN, TRUCK
+from dynamics_fields import COAST, FLAT, FULL_THROTTLE, MODEL3, SEDAN, TRUCK
 
 from carla_server.dynamics import CollisionWorld, Contact, VehicleFleet, VehicleSpec, WalkerFleet
 from carla_server.dynamics.boxes import BoxSet, sweep_pairs, touching
@@ -150,7 +151,7 @@ def test_sweep_finds_exactly_the_pairs_that_a_full_search_finds() -> None:
             random.uniform(0.3, 3.0, (count, 3)),
             random.uniform(-4, 4, count),
         )
-        first, second = sweep_pairs(boxes)
+        first, second = sweep_pairs(boxes.center_m, boxes.reach_m)
         swept = set(zip(first.tolist(), second.tolist(), strict=True))
         gap = np.abs(boxes.center_m[:, None, :2] - boxes.center_m[None, :, :2])
         near = (gap <= boxes.reach_m[:, None] + boxes.reach_m[None]).all(axis=2)
@@ -226,3 +227,29 @@ def test_a_ray_meets_the_nearest_thing_and_passes_the_ignored_one() -> None:
     assert world.first_hit(*ray, fleet, walkers, ignored_id=1, only_actors=True) is None
     assert world.first_hit(ray[0], ray[1], 15.0, fleet, walkers, ignored_id=1) is None
     assert world.first_hit((0.0, 0.0, 9.0), ray[1], 50.0, fleet, walkers, ignored_id=1) is None
+
+
+def test_lists_of_neighbours_miss_nobody_while_everybody_drives_about() -> None:
+    random = np.random.default_rng(6)
+    places = random.uniform(-60, 60, (20, 2))
+    walls = [Box((x, y, 1.0), (3.0, 0.4, 1.0), float(random.uniform(-180, 180))) for x, y in places]
+    fleet, people = VehicleFleet(), WalkerFleet()
+    for actor_id in range(1, 16):
+        fleet.add(actor_id, MODEL3, (*random.uniform(-60, 60, 2), 0.0, 0.0, random.uniform(-180, 180), 0.0))
+    for actor_id in range(16, 20):
+        people.add(actor_id, (0.3, 0.3, 0.9), (*random.uniform(-60, 60, 2), 0.9, 0.0, 0.0, 0.0))
+    world, touched = CollisionWorld(walls), 0
+    for tick in range(300):
+        if tick == 100:
+            fleet.remove(4)
+        if tick == 200:
+            fleet.set_pose(2, (*fleet.position_m[0, :2], 0.0, 0.0, 0.0, 0.0))
+        for actor_id in fleet.actor_ids.tolist():
+            throttle, steer, reverse = random.uniform(0.2, 1), random.uniform(-1, 1), random.random() < 0.3
+            fleet.set_control(actor_id, (throttle, steer, 0, 0, reverse, 0, 0))
+        fleet.step(0.05, FLAT)
+        people.step(0.05, FLAT)
+        expected = CollisionWorld(walls).step(*copy.deepcopy((fleet, people)), 0.05)
+        assert world.step(fleet, people, 0.05) == expected
+        touched += len(expected)
+    assert touched > 50

@@ -66,8 +66,14 @@ def test_a_vehicle_is_at_the_light_whose_box_holds_it_and_only_along_the_lane(ti
     triggers = LightTriggers(tiny_town.traffic_lights)
     position = np.array([[40.0, 0.0, 0.0], [34.5, 0.0, 0.0], [50.0, 0.0, 0.0], [60.0, 0.0, 0.0], [40.0, 0.0, 9.0]])
     front = np.full(5, 2.4)
-    along = triggers.site_of(position, np.zeros(5), front)
+    along = triggers.site_of(position, np.tile((1.0, 0.0), (5, 1)), front)
     assert along.tolist() == [0, 0, NO_LIGHT, 1, NO_LIGHT]
-    across = triggers.site_of(position, np.full(5, np.pi / 2), front)
+    across = triggers.site_of(position, np.tile((0.0, 1.0), (5, 1)), front)
     assert (across == NO_LIGHT).all()
-    assert len(triggers.site_of(np.zeros((0, 3)), np.zeros(0), np.zeros(0))) == 0
+    assert len(triggers.site_of(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0))) == 0
+
+
+def test_a_vehicle_far_from_all_lights_is_at_none(tiny_town):
+    triggers = LightTriggers(tiny_town.traffic_lights)
+    position = np.array([[-1e6, 0.0, 0.0], [1e6, 1e6, 0.0], [40.0, -1e6, 0.0], [40.0, 0.0, 0.0]])
+    assert triggers.site_of(position, np.tile((1.0, 0.0), (4, 1)), np.full(4, 2.4)).tolist() == [-1, -1, -1, 0]
