@@ -8,6 +8,7 @@ from types import MappingProxyType
 from carla_server.api import (
     actors,
     batch,
+    debug,
     episode,
     extensions,
     files,
@@ -33,6 +34,7 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
         **queries.PROCEDURES,
         **recorder.PROCEDURES,
         **batch.PROCEDURES,
+        **debug.PROCEDURES,
         **extensions.PROCEDURES,
     }
 )

@@ -21,8 +21,8 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
     ),
     (
         Returns.VOID,
-        "debug shapes are not drawn yet",
-        "draw_debug_shape clear_debug_shape clear_debug_string show_vehicle_debug_telemetry",
+        "it is shown on the simulator's own window, which this server does not have",
+        "show_vehicle_debug_telemetry",
     ),
     (
         Returns.VOID,

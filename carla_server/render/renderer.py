@@ -11,8 +11,10 @@ from carla_server.render.actors import ACTOR_DTYPE, VehicleLight, actor_instance
 from carla_server.render.atmosphere import Atmosphere, atmosphere_of
 from carla_server.render.camera import FAR_M, CameraView, Viewpoint, rotation_matrix
 from carla_server.render.context import open_context
+from carla_server.render.debug_pass import DebugPass
 from carla_server.render.geometry import GeometryPass, InstanceBatch
 from carla_server.render.light import MAX_BEAMS, LightPass
+from carla_server.render.lines import LINE_DTYPE
 from carla_server.render.scenery import build_scenery
 from carla_server.render.shadows import SunShadows
 from carla_server.render.shapes.families import shape_builder
@@ -50,6 +52,8 @@ class Renderer:
         self._geometry = GeometryPass(self._context, scenery, self._library)
         self._shadows = SunShadows(self._context, self._geometry)
         self._light = LightPass(self._context, scenery)
+        self._debug = DebugPass(self._context)
+        self._debug_lines = np.zeros(0, LINE_DTYPE)
         self._targets: dict[tuple[int, int], Targets] = {}
         self._mesh_ids: dict[tuple[str, tuple[float, ...]], int] = {}
         self._nose_m: dict[int, float] = {}
@@ -116,6 +120,16 @@ class Renderer:
         if actor_ids is not None:
             ids = np.asarray(actor_ids).astype(np.int64)[self._head_site]
             self._heads["ids"][:, 1], self._heads["ids"][:, 2] = ids & 0xFF, ids >> 8 & 0xFF
+
+    def set_debug_lines(self, lines: np.ndarray) -> None:
+        """Take the lines that the next colour pictures show over everything, (N,) LINE_DTYPE.
+
+        Raises:
+            ValueError: wrong dtype.
+        """
+        if lines.dtype != LINE_DTYPE:
+            raise ValueError(f"debug lines must have LINE_DTYPE, got {lines.dtype}")
+        self._debug_lines = lines
 
     def render(
         self,
@@ -231,6 +245,8 @@ class Renderer:
         beams = self._beams(view.eye_m) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
         maps = (self._shadows.static_map, self._shadows.moving_map)
         self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame)
+        if len(self._debug_lines):
+            self._debug.draw(targets, view, self._debug_lines)
         return _read(targets.bgra, targets)
 
     def _moving(self, elapsed_s: float) -> InstanceBatch:

@@ -32,6 +32,7 @@ class Targets:
         self.far_frames = [context.framebuffer([texture]) for texture in self.far]
         self.bgra = context.texture(self.size, 4)
         self.output = context.framebuffer([self.bgra])
+        self.overlay = context.framebuffer([self.bgra], self._depth)
 
     def clear(self) -> None:
         """Sky everywhere: tag SKY, id 0, depth 0 (which stands for "nothing there")."""
@@ -39,7 +40,15 @@ class Targets:
         self._depth_clear.clear(0.0, 0.0, 0.0, 0.0)
 
     def release(self) -> None:
-        frames = [self.gbuffer, self._depth_clear, self.light, *self.near_frames, *self.far_frames, self.output]
+        frames = [
+            self.gbuffer,
+            self._depth_clear,
+            self.light,
+            *self.near_frames,
+            *self.far_frames,
+            self.output,
+            self.overlay,
+        ]
         textures = [self.albedo, self.normal, self.ids, self.depth_m, self.picture, self.shine]
         for frame in frames:
             frame.release()

@@ -13,6 +13,7 @@ import numpy as np
 
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import FAR_M, CameraView
+from carla_server.render.captions import write_captions
 from carla_server.sensors.dvs import EventCamera
 from carla_server.sensors.optical_flow import Instant, optical_flow
 from carla_server.wire.stream import Buffer, pack_image_header
@@ -50,6 +51,9 @@ class PictureSource(Protocol):
     def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
         """Take (n_sites,) uint8 states and ids for the instance camera."""
 
+    def set_debug_lines(self, lines: np.ndarray) -> None:
+        """Take (N,) LINE_DTYPE that the next colour pictures show."""
+
     def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
         """Compile what pictures of these views under this weather need."""
 
@@ -78,6 +82,7 @@ class CameraRig:
         self._views: dict[int, CameraView] = {}
         self._event_cameras: dict[int, EventCamera] = {}
         self._instants: dict[int, Instant] = {}
+        self._shows_lines = False
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
 
@@ -90,6 +95,7 @@ class CameraRig:
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
             self._renderer = None
+            self._shows_lines = False
         self._town = town
 
     def admit(self, world: World, sensor: Sensor) -> None:
@@ -134,6 +140,10 @@ class CameraRig:
         if not sensors or self._renderer is None:
             return {}
         actors = self._actor_array(world)
+        shapes = world.sensors.debug_shapes
+        if len(shapes.lines) or self._shows_lines:
+            self._renderer.set_debug_lines(shapes.lines)
+            self._shows_lines = len(shapes.lines) > 0
         self._renderer.set_actors(actors)
         self._renderer.set_traffic_lights(world.lights.state, world.light_ids)
         groups: dict[tuple, list[Sensor]] = {}
@@ -156,6 +166,9 @@ class CameraRig:
                 else:
                     (output,) = OUTPUTS_OF_FAMILY[sensor.family]
                     pixels = np.ascontiguousarray(pictures[output])
+                    if output == "rgb" and shapes.captions:
+                        pixels = pixels.copy()
+                        write_captions(pixels, view, pose, shapes.captions)
                 if pixels.size:
                     bodies[sensor.actor_id] = [header, pixels.data.cast("B")]
         return bodies

@@ -16,6 +16,7 @@ from carla_server.sensors.obstacle import measure_obstacle
 from carla_server.sensors.radar import Radar
 from carla_server.wire.stream import Buffer, pack_sensor_header
 from carla_server.world.actors import Sensor
+from carla_server.world.debug_shapes import DebugShapes
 
 if TYPE_CHECKING:
     from carla_server.dynamics import Contact
@@ -30,6 +31,7 @@ class SensorSuite:
 
     Attributes:
         rays: what lidars, radars and ray queries ask.
+        debug_shapes: lines and texts that colour cameras show.
         gravity_mps2: what inertial sensors feel at rest; a new episode begins with the standard.
     """
 
@@ -38,12 +40,14 @@ class SensorSuite:
         self._sensors: dict[int, Sensor] = {}
         self._scanners: dict[int, Lidar | Radar] = {}
         self.rays = RayScene()
+        self.debug_shapes = DebugShapes()
         self.gravity_mps2 = GRAVITY_MPS2
 
     def begin_episode(self, world: World) -> None:
         """Forget all sensors and follow the world to its new map."""
         self._sensors = {}
         self._scanners = {}
+        self.debug_shapes = DebugShapes()
         self.gravity_mps2 = GRAVITY_MPS2
         self._cameras.enter(world.town)
 
@@ -80,8 +84,11 @@ class SensorSuite:
             (stream id, header and body) of each measurement, in order of the sensors' spawning.
         """
         due = [sensor for sensor in self._sensors.values() if sensor.stream_id in subscribed and _due(world, sensor)]
-        if not due:
-            return []
+        out = self._measured(world, due, contacts) if due else []
+        self.debug_shapes.end_tick(world.elapsed_s)
+        return out
+
+    def _measured(self, world: World, due: list[Sensor], contacts: list[Contact]) -> list[tuple[int, list[Buffer]]]:
         pictures = {}
         if not world.settings.no_rendering_mode:
             pictures = self._cameras.render(world, [sensor for sensor in due if sensor.family in OUTPUTS_OF_FAMILY])
