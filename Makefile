@@ -4,12 +4,13 @@ BIN := .venv/bin
 DEMO_OUT ?= demo
 SEED ?= 0
 
-.PHONY: help setup demo test test-slow lint bench docs wheel-check clean
+.PHONY: help setup demo test test-slow fuzz lint bench docs wheel-check clean
 
 help:
 	@echo "make demo       record, synthesize, train, evaluate, report on the embedded simulator -> $(DEMO_OUT)/report.html"
 	@echo "make test       lint, types, import rule and the test suite"
 	@echo "make test-slow  the tests that take longer (crash loops, long drives)"
+	@echo "make fuzz       a million mutated messages against the readers, and as many against a running server"
 	@echo "make bench      print every figure of docs/benchmarks.md (idle machine wanted)"
 	@echo "make docs       build the documentation site"
 	@echo "make wheel-check  build the wheel, install it in an empty environment elsewhere, run the demo there"
@@ -31,6 +32,10 @@ test: lint
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+fuzz: setup
+	$(BIN)/python -m pytest tests/fuzz -m "slow or not slow" --timeout 1800
+	$(BIN)/python -m tests.fuzz.live --messages 1000000
 
 bench: setup
 	$(BIN)/python -m benchmarks

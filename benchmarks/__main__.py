@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "server_rate", "gym_rate", "render", "sensors", "determinism", "frame_matching", "expert")
+NAMES = (
+    "startup",
+    "server_rate",
+    "gym_rate",
+    "render",
+    "sensors",
+    "determinism",
+    "frame_matching",
+    "expert",
+    "robustness",
+)
 
 
 def main() -> None:

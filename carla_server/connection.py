@@ -134,12 +134,19 @@ class RpcConnection(Connection):
             self._deadline_s = None
             self._requests.popleft()
             result, error = self.server.answer(request)
+            if request.name == "get_sensor_token":
+                self.server.announced(self, request)
             replies.append(self._writer.reply(request.message_id, result, error))
             if len(replies) == _BUFFERS_PER_SEND:
                 self.send(replies)
                 replies = []
         if replies:
             self.send(replies)
+
+    def close(self) -> None:
+        if self.open:
+            self.server.withdraw(self)
+        super().close()
 
     @property
     def deadline_s(self) -> float:

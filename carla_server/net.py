@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,6 +74,7 @@ class Server:
         self.on_wake: Callable[[], None] | None = None
         self._simulator: Simulator | None = None
         self._streams: dict[int, list[StreamConnection]] = {}
+        self._announcers: dict[int, deque[RpcConnection]] = {}
         self._stopping = False
         self._next_tick_s = 0.0
         self._rpc_listener = self._listen(host, rpc_port, RpcConnection)
@@ -151,6 +153,7 @@ class Server:
                 waited_for = sorted(simulator.announced)
                 self.log(f"streams {waited_for} were announced {BARRIER_TIMEOUT_S} s ago and have not connected")
                 simulator.announced.clear()
+                self._announcers.clear()
             return not expired
         polls = request.name == "get_episode_settings" and not simulator.world.settings.synchronous_mode
         return polls and not expired
@@ -159,16 +162,31 @@ class Server:
         """How long a request may be parked."""
         return BARRIER_TIMEOUT_S if advances_time(request) else SETTINGS_POLL_DELAY_S
 
+    def announced(self, connection: RpcConnection, request: Request) -> None:
+        """A client has asked for the token of a stream; remember who, in case it dies before it subscribes."""
+        stream_id = request.arguments[0] if request.arguments else None
+        if self._simulator is not None and isinstance(stream_id, int):
+            waiting = self._announcers.setdefault(stream_id, deque())
+            if self._simulator.announced.get(stream_id, 0) > len(waiting):
+                waiting.append(connection)
+
+    def withdraw(self, connection: RpcConnection) -> None:
+        """A client has left: nobody waits any longer for the subscriptions that it announced."""
+        for stream_id, waiting in list(self._announcers.items()):
+            while connection in waiting:
+                waiting.remove(connection)
+                self._arrived(stream_id)
+
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""
         self._streams.setdefault(connection.stream_id, []).append(connection)
         simulator = self._simulator
         if simulator is None:
             return
-        if simulator.announced[connection.stream_id] > 1:
-            simulator.announced[connection.stream_id] -= 1
-        else:
-            del simulator.announced[connection.stream_id]
+        waiting = self._announcers.get(connection.stream_id)
+        if waiting:
+            waiting.popleft()
+        self._arrived(connection.stream_id)
         if connection.stream_id == WORLD_STREAM_ID and simulator.world.last_snapshot is not None:
             snapshot = simulator.world.last_snapshot
             connection.send([frame_prefix([snapshot]), snapshot])
@@ -181,6 +199,14 @@ class Server:
             del self._streams[connection.stream_id]
 
     # inside
+
+    def _arrived(self, stream_id: int) -> None:
+        """One announced subscription less to wait for."""
+        announced = self._require_simulator().announced
+        if announced[stream_id] > 1:
+            announced[stream_id] -= 1
+        else:
+            del announced[stream_id]
 
     def _listen(self, host: str, port: int, kind: type[RpcConnection] | type[StreamConnection]) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

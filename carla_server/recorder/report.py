@@ -11,8 +11,10 @@ from carla_server.recorder.packets import ActorKind, Packet, PhysicsRecord
 from carla_server.recorder.recording import Frame, Recording
 from carla_server.world.weather import WEATHER_FIELDS
 
-_LIGHT_NAMES = ("Position", "LowBeam", "HighBeam", "Brake", "RightBlinker", "LeftBlinker")
-_LIGHT_NAMES += ("Reverse", "Fog", "Interior", "Special1", "Special2")
+_LIGHT_NAMES = (
+    *("Position", "LowBeam", "HighBeam", "Brake", "RightBlinker", "LeftBlinker"),
+    *("Reverse", "Fog", "Interior", "Special1", "Special2"),
+)
 """Bits of carla.VehicleLightState from the lowest."""
 
 _DOOR_NAMES = ("Front Left", "Front Right", "Rear Left", "Rear Right", "Hood", "Trunk")

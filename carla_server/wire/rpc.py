@@ -14,6 +14,10 @@ import msgpack
 from carla_server.wire.limits import Limits
 
 
+_READ_BYTES = 1 << 14
+"""What a connection's buffer holds at first; msgpack would take a megabyte for each."""
+
+
 class ProtocolError(Exception):
     """The peer sent bytes that are not the protocol; its connection is of no further use."""
 
@@ -41,6 +45,7 @@ class RpcReader:
         self._unpacker = msgpack.Unpacker(
             raw=False,
             strict_map_key=False,
+            read_size=min(size, _READ_BYTES),
             max_buffer_size=size,
             max_str_len=size,
             max_bin_len=size,

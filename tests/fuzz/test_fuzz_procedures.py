@@ -7,7 +7,7 @@ from carla_server.api.procedures import PROCEDURES
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.recorder.recordings import Recordings
-from carla_server.wire.rpc import Request, pack_reply
+from carla_server.wire.rpc import Request, RpcWriter
 from carla_server.wire.structs import EpisodeSettings
 from tests.fuzz import messages
 from tests.fuzz.messages import ARGUMENTS, CAR_DESCRIPTION, IMU_DESCRIPTION, spoiled_value
@@ -58,7 +58,7 @@ def test_every_example_is_answered_without_an_internal_error(prepare):
         answer = call(name, *arguments)
         assert "internal error" not in str(answer), (name, answer)
         assert answer[1] is None
-        pack_reply(1, *answer)
+        RpcWriter().reply(1, *answer)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -84,7 +84,7 @@ def check_wrong_arguments(prepare, count, seed):
         result, error = call(name, *arguments)
         assert "internal error" not in str(result)[:400], (name, arguments, result)
         assert error is None
-        pack_reply(1, result, error)
+        RpcWriter().reply(1, result, error)
         if number % 50 == 49:
             frame = world.frame
             world.tick(0.05, {1})
