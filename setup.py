@@ -39,6 +39,7 @@ EXTRAS = {
         "pytest-timeout>=2.3",
         "roadgen==0.41.2",  # regenerates the shipped towns
         "ruff>=0.12",
+        "torchmetrics>=1.6",  # the second opinion on mIoU
     ],
 }
 
