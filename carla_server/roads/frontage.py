@@ -12,6 +12,7 @@ from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.town import Box
 from carla_server.semantics import SemanticTag
 
+FASTEST_STREET_KMH = 80.0
 PROBE_STEP_M = 0.45
 """Spacing of the points that test or take a footprint; everything that is taken is wider than this."""
 
@@ -44,6 +45,9 @@ class Frontage:
     road_id: int
     side: int
     has_sidewalk: bool
+    is_fast: bool
+    """A motorway: nothing is built beside it."""
+
     parking: LaneStrip | None
     kerb_m: np.ndarray
     edge_m: np.ndarray
@@ -81,13 +85,14 @@ def frontages(strips: list[LaneStrip]) -> list[Frontage]:
     found = []
     for (road_id, _, side), lanes in sides.items():
         outermost = max(lanes, key=lambda strip: abs(strip.lane_id))
-        if outermost.kind == "median":
-            continue
+        if outermost.kind == "median" or not any(lane.kind == "driving" or lane.is_raised for lane in lanes):
+            continue  # the inner side of a one-way road, a roundabout's island for example
         has_sidewalk = outermost.is_raised
         # Without a sidewalk the lane itself gives the outward direction; its outer edge is kerb and edge in one.
         kerb = outermost.inner_m if has_sidewalk else (outermost.inner_m + 3 * outermost.outer_m) / 4
         parking = next((strip for strip in lanes if strip.kind == "parking"), None)
-        found.append(Frontage(road_id, side, has_sidewalk, parking, kerb[:, :2], outermost.outer_m[:, :2]))
+        is_fast = float(max(lane.speed_limit_kmh.max() for lane in lanes)) > FASTEST_STREET_KMH
+        found.append(Frontage(road_id, side, has_sidewalk, is_fast, parking, kerb[:, :2], outermost.outer_m[:, :2]))
     return found
 
 

@@ -36,7 +36,7 @@ SIGHT_CLEARANCE_M = 16.0
 
 CAR_SIZES_M = ((4.5, 1.85, 1.46), (4.2, 1.8, 1.5), (4.8, 1.92, 1.72), (3.8, 1.7, 1.52), (5.1, 2.0, 1.95))
 TRUNK_HALF_M = 0.18
-LONGEST_VEHICLE_HALF_M = (6.0, 2.2)
+LONGEST_VEHICLE_HALF_M = (5.4, 2.05)
 
 
 def _random(name: str, *keys: object) -> np.random.Generator:
@@ -64,12 +64,15 @@ class _Plan:
             return True
         return bool(np.hypot(*(self._poles_m - point).T).min() > distance_m)
 
-    def blocks_a_spawn_point(self, point: np.ndarray) -> bool:
-        """Whether a post at a place would stand in the longest vehicle at a spawn point."""
-        away = point - self._spawn_points[:, :2]
+    def blocks_a_spawn_point(self, point: np.ndarray, yaw_deg: float, half_m: tuple[float, float]) -> bool:
+        """Whether a box would stand in the longest vehicle at a spawn point."""
+        turn = np.deg2rad(yaw_deg)
+        rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        outline = [(u * half_m[0], v * half_m[1]) for u in (-1, -0.5, 0, 0.5, 1) for v in (-1, 0, 1)]
+        away = (np.array(outline) @ rotation.T + point)[:, None] - self._spawn_points[None, :, :2]
         yaw = np.deg2rad(self._spawn_points[:, 4])
-        along = np.abs(away[:, 0] * np.cos(yaw) + away[:, 1] * np.sin(yaw))
-        across = np.abs(away[:, 1] * np.cos(yaw) - away[:, 0] * np.sin(yaw))
+        along = np.abs(away[..., 0] * np.cos(yaw) + away[..., 1] * np.sin(yaw))
+        across = np.abs(away[..., 1] * np.cos(yaw) - away[..., 0] * np.sin(yaw))
         return bool(((along < LONGEST_VEHICLE_HALF_M[0]) & (across < LONGEST_VEHICLE_HALF_M[1])).any())
 
     def district(self, point: np.ndarray) -> str:
@@ -127,9 +130,11 @@ def _add_buildings(plan: _Plan, front: Frontage) -> None:
     while distance < front.length_m + CORNER_REACH_M - 8.0:
         place = front.at(distance)
         style = plan.district(place.edge_m + place.outward * 12.0)
-        if style == "park":
+        if style == "park" or front.is_fast:
             distance += 12.0
             continue
+        if not front.has_sidewalk and style != "houses":
+            style = "country"
         if style == "centre":
             width, depth, setback = rng.uniform(13, 24), rng.uniform(11, 16), rng.uniform(1.9, 2.4)
             floors, gap = int(rng.integers(4, 10)), rng.choice([0.4, 0.4, 4.0])
@@ -139,6 +144,8 @@ def _add_buildings(plan: _Plan, front: Frontage) -> None:
         else:
             width, depth, setback = rng.uniform(9, 13), rng.uniform(8, 11), rng.uniform(4.0, 6.5)
             floors, gap = int(rng.integers(1, 4)), rng.uniform(2.5, 6.5)
+            if style == "country":
+                floors, gap = int(rng.integers(1, 3)), rng.uniform(6.0, 40.0)
         setback = setback if front.has_sidewalk else setback + 4.0
         place = front.at(distance + width / 2)
         if not _try_building(plan, place, width, depth, setback, floors, rng):
@@ -199,7 +206,7 @@ def _add_street_furniture(plan: _Plan, front: Frontage) -> None:
     for distance in np.arange(first, front.length_m - 8.0, LAMP_SPACING_M):
         place = front.at(float(distance))
         point = place.kerb_m + place.outward * (0.45 if front.has_sidewalk else 2.0)
-        if not plan.far_from_poles(point, 1.5) or plan.blocks_a_spawn_point(point):
+        if not plan.far_from_poles(point, 1.5) or plan.blocks_a_spawn_point(point, 0.0, (0.12, 0.12)):
             continue
         seed = int(rng.integers(1 << 31))
         plan.add(PropKind.STREET_LAMP, point, place.outward_deg + 180.0, LAMP_SIZE_M, seed, (0.12, 0.12))
@@ -210,12 +217,14 @@ def _add_street_furniture(plan: _Plan, front: Frontage) -> None:
         width = float(np.linalg.norm(later.edge_m - later.kerb_m))
         if extra < 0.3:
             bench = later.edge_m - later.outward * 0.4
+            if plan.blocks_a_spawn_point(bench, later.outward_deg, (0.3, 0.85)):
+                continue
             plan.add(PropKind.BENCH, bench, later.outward_deg + 180.0, (0.6, 1.7, 0.9), seed, (0.3, 0.85))
         elif extra < 0.65:
             plan.add(PropKind.BIN, later.edge_m - later.outward * 0.35, later.along_deg, (0.5, 0.5, 1.0), seed)
         elif extra < 0.85 and width > 1.6 and plan.far_from_poles(later.kerb_m, 1.5):
             point = later.kerb_m + later.outward * 0.45
-            if plan.blocks_a_spawn_point(point):
+            if plan.blocks_a_spawn_point(point, 0.0, (0.15, 0.15)):
                 continue
             plan.add(PropKind.HYDRANT, point, later.along_deg, (0.35, 0.35, 0.8), seed, (0.15, 0.15))
 
@@ -235,7 +244,10 @@ def _add_parked_cars(plan: _Plan, front: Frontage) -> None:
         yaw = float(strip.road.yaw_deg(np.array([s]))[0]) + (0.0 if strip.lane_id < 0 else 180.0)
         size = CAR_SIZES_M[int(rng.integers(len(CAR_SIZES_M)))]
         yaw += float(rng.uniform(-1.0, 1.0))
-        plan.add(PropKind.PARKED_CAR, middle[:2], yaw, size, int(rng.integers(1 << 31)), (size[0] / 2, size[1] / 2))
+        half = (size[0] / 2, size[1] / 2)
+        if plan.blocks_a_spawn_point(middle[:2], yaw, half):
+            continue
+        plan.add(PropKind.PARKED_CAR, middle[:2], yaw, size, int(rng.integers(1 << 31)), half)
 
 
 def furnish(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from carla_server.towns.network import set_marks, short_number
 from carla_server.towns.road_furniture import Approach, furnish_junction, furnish_speed_signs, required
 
 Node = tuple[int, int]
@@ -179,15 +180,6 @@ def _connect(town, node: Node, arms: list[tuple[tuple[int, int], Street, bool]])
                 town.connect_lanes(inward["biking"][0], outward["biking"][0], junction=junction)
 
 
-def _number(text: str) -> str:
-    """roadgen writes seventeen digits; a tenth of a micrometre is enough and much shorter."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return text if text.lstrip("-").isdigit() else repr(round(value, 9) + 0.0)
-
-
 def _set_elevation(road: ElementTree.Element, z_start_m: float, z_end_m: float) -> None:
     """Ease from one height to the other (level at both ends, where junctions are)."""
     length = float(road.get("length", "0"))
@@ -196,30 +188,6 @@ def _set_elevation(road: ElementTree.Element, z_start_m: float, z_end_m: float) 
     rise = z_end_m - z_start_m
     coefficients = {"s": 0.0, "a": z_start_m, "b": 0.0, "c": 3 * rise / length**2, "d": -2 * rise / length**3}
     ElementTree.SubElement(profile, "elevation", {key: repr(round(v, 12)) for key, v in coefficients.items()})
-
-
-def _set_marks(road: ElementTree.Element) -> None:
-    """Paint: yellow in the middle, broken white between lanes of one direction, solid white along bays."""
-    for section in road.iter("laneSection"):
-        lanes = {int(lane.get("id", "0")): lane for lane in section.iter("lane")}
-        driving = {i for i, lane in lanes.items() if lane.get("type") == "driving"}
-        for i, lane in lanes.items():
-            for mark in lane.findall("roadMark"):
-                lane.remove(mark)
-            outer = lanes.get(i + 1 if i > 0 else i - 1)
-            kind, color, change, width = "none", "white", "none", 0.12
-            if i == 0:
-                kind, color = ("solid solid" if len(driving) > 2 else "solid"), "yellow"
-            elif i in driving and outer is not None and outer.get("type") == "driving":
-                kind, change = "broken", "both"
-            elif outer is not None and outer.get("type") == "sidewalk":
-                kind = "curb"
-            elif outer is not None:
-                kind = "solid"
-            attributes = {"sOffset": "0", "type": kind, "weight": "standard", "color": color}
-            attributes |= {"width": repr(width), "laneChange": change}
-            position = len(lane.findall("link")) + len(lane.findall("width"))
-            lane.insert(position, ElementTree.Element("roadMark", attributes))
 
 
 def build_opendrive() -> str:
@@ -241,7 +209,7 @@ def build_opendrive() -> str:
         road = roads[str(number)]
         road.set("name", f"{street.profile}_{number}")
         _set_elevation(road, HEIGHT_M.get(street.start, 0.0), HEIGHT_M.get(street.end, 0.0))
-        _set_marks(road)
+        set_marks(road)
         speed = {"max": str(SPEED_KMH[street.profile]), "unit": "km/h"}
         ElementTree.SubElement(required(road, "type"), "speed", speed)
     for road in list(roads.values())[len(streets) :]:
@@ -267,7 +235,7 @@ def build_opendrive() -> str:
     for element in root.iter():
         for key, value in element.attrib.items():
             if key not in ("id", "elementId", "name"):
-                element.set(key, _number(value))
+                element.set(key, short_number(value, 9))
     ElementTree.indent(root, " ")
     text = ElementTree.tostring(root, encoding="unicode")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + text + "\n"

@@ -151,9 +151,9 @@ def furnish_speed_signs(roads: list[Element], next_id: int) -> int:
         limit = required(road, "type/speed").get("max", "30")
         for at_start in (True, False):
             away = Approach(road, not at_start, "none")
-            if away.length_m < 60:
-                continue
             driving = [number for number, kind, _ in away.lanes() if kind == "driving"]
+            if away.length_m < 60 or not driving:
+                continue
             t_m = (1 if away.at_start else -1) * (away.half_width_m + 0.7)
             s_m = away.s_m(away.length_m - 14.0)
             _signal(road, next_id, f"Speed_{limit}", "274", s_m, t_m, driving, subtype=limit, value=limit)
