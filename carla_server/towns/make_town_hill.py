@@ -2,8 +2,8 @@
 
 Run it as ``python -m carla_server.towns.make_town_hill [output file]``.
 
-Six junctions between 0 m and 26 m of height, a pass of 38 m in the north and a valley road below zero in the south;
-slopes up to about 12 %. Only the market place (B) has traffic lights; elsewhere side roads stop or give way.
+Six junctions between 0 m and 26 m of height, a pass of 33 m in the north and a valley road below zero in the south;
+slopes up to about 14 %. Only the market place (B) has traffic lights; elsewhere side roads stop or give way.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NODES = {
 STREETS = [
     Street("market_street", "A", "B", MARKET, 15.0, 180.0, (Pose(85.0, 8.0, 12.0, 5.0),)),
     Street("castle_street", "B", "C", VILLAGE, 0.0, 170.0, (Pose(255.0, 22.0, -25.0, 7.0),)),
-    Street("mill_lane", "A", "D", CYCLING, 95.0, -100.0, (Pose(2.0, 95.0, 75.0, 2.0),)),
-    Street("church_street", "D", "E", VILLAGE, 5.0, 185.0, (Pose(118.0, 205.0, -8.0, 19.0),)),
-    Street("brook_lane", "B", "E", CYCLING, 85.0, -95.0, (Pose(196.0, 112.0, 95.0, 8.0),)),
+    Street("mill_lane", "A", "D", CYCLING, 95.0, -100.0, (Pose(2.0, 95.0, 75.0, 5.5),)),
+    Street("church_street", "D", "E", VILLAGE, 5.0, 185.0, (Pose(118.0, 205.0, -8.0, 15.5),)),
+    Street("brook_lane", "B", "E", CYCLING, 85.0, -95.0, (Pose(196.0, 112.0, 95.0, 13.5),)),
     Street("ridge_street", "E", "F", MARKET, -5.0, 180.0, ()),
-    Street("orchard_road", "C", "F", COUNTRY, 80.0, -95.0, (Pose(372.0, 75.0, 100.0, 17.0),)),
+    Street("orchard_road", "C", "F", COUNTRY, 80.0, -95.0, (Pose(372.0, 75.0, 100.0, 20.0),)),
     Street(
         "valley_road",
         "A",
@@ -44,7 +44,7 @@ STREETS = [
         COUNTRY,
         -75.0,
         -100.0,
-        (Pose(60.0, -125.0, -25.0, -5.0), Pose(180.0, -130.0, 20.0, -2.0), Pose(290.0, -120.0, 10.0, 6.0)),
+        (Pose(60.0, -125.0, -25.0, -5.0), Pose(180.0, -130.0, 20.0, -2.0), Pose(290.0, -120.0, 10.0, 7.0)),
     ),
     Street(
         "pass_road",
@@ -54,10 +54,10 @@ STREETS = [
         110.0,
         80.0,
         (
-            Pose(60.0, 290.0, 40.0, 24.0),
-            Pose(150.0, 285.0, -35.0, 32.0),
-            Pose(225.0, 300.0, 40.0, 38.0),
-            Pose(320.0, 305.0, -35.0, 33.0),
+            Pose(60.0, 290.0, 40.0, 20.0),
+            Pose(150.0, 285.0, -35.0, 27.0),
+            Pose(225.0, 300.0, 40.0, 33.0),
+            Pose(320.0, 305.0, -35.0, 33.5),
         ),
     ),
 ]

@@ -26,7 +26,7 @@ def test_an_unknown_town_is_refused_with_the_names_that_exist():
 
 def test_a_map_directory_adds_its_maps(tmp_path):
     shutil.copy(SHIPPED_DIR / "TownGrid.xodr", tmp_path / "Mine.xodr")
-    assert available_towns(tmp_path) == ["Mine", "TownGrid"]
+    assert available_towns(tmp_path) == sorted(["Mine", *available_towns()])
     assert load_town("Mine", tmp_path).name == "Mine"
 
 
