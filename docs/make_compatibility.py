@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from carla_server.api import procedures, unsupported
-from carla_server.world.blueprints import SENSORS
+from carla_server.world.blueprints import ATTRIBUTES_WITHOUT_EFFECT, SENSORS
 from carla_server.world.spawning import MEASURED_BY_CLIENT, REFUSED_SENSORS, SENSOR_FAMILIES
 
 PAGE = Path(__file__).with_name("carla-compatibility.md")
@@ -35,14 +35,39 @@ ignored by the client when refused.
 """
 
 
+SENSOR_NOTES = {
+    "sensor.camera.depth": "metres = 1000 (R + 256 G + 65536 B) / (2^24 - 1), along the camera's axis",
+    "sensor.camera.dvs": "made from two colour pictures; without events nothing is sent, as in CARLA; the client's "
+    "own `to_array()` raises, `raw_data` and iteration work",
+    "sensor.camera.instance_segmentation": "tag in R, actor id in G and B; scenery has ids of its own above 32767",
+    "sensor.camera.normals": "127.5 (1 + x, y, z) in R, G, B, world axes; black sky; CARLA's own is not documented",
+    "sensor.camera.optical_flow": "way since the last picture in halves of the picture, x right and y up; actors "
+    "move as rigid bodies",
+    "sensor.camera.rgb": "fov, size, `gamma`, `exposure_compensation` and, in manual mode, `iso`, `shutter_speed` "
+    "and `fstop` (relative to their defaults); shows debug drawing",
+    "sensor.lidar.ray_cast": "meets the shapes that cameras draw from afar, its own car included unless it sits "
+    "inside its box; only hits make points; a sensor_tick does not widen the sweep of one measurement",
+    "sensor.lidar.ray_cast_semantic": "as above, without losses and noise; traffic lights and signs have their ids",
+    "sensor.other.collision": "every contact, whatever its sensor_tick",
+    "sensor.other.gnss": "noise and bias per axis, seeded",
+    "sensor.other.imu": "noise and bias per axis, seeded; gravity by `world.set_imui_sensor_gravity`",
+    "sensor.other.lane_invasion": "computed by the client itself",
+    "sensor.other.obstacle": "a sphere swept against boxes of actors and obstacles",
+    "sensor.other.radar": "the velocity is that at which the distance grows: what approaches has a negative one",
+}
+
+
 def main() -> None:
     served = sorted(procedures.PROCEDURES)
     refused = {name: reason for _, reason, names in unsupported.REASONS for name in names.split()}
-    lines = [HEAD.rstrip(), "", "| blueprint | state |", "|---|---|"]
+    lines = [HEAD.rstrip(), "", "| blueprint | state | notes |", "|---|---|---|"]
     for name in sorted(SENSORS):
         known = name in SENSOR_FAMILIES or name == MEASURED_BY_CLIENT
         why = REFUSED_SENSORS.get(name, "not built yet")
-        lines.append(f"| `{name}` | {'works' if known else f'refused at spawn: {why}'} |")
+        state = "works" if known else f"refused at spawn: {why}"
+        lines.append(f"| `{name}` | {state} | {SENSOR_NOTES.get(name, '')} |")
+    idle = ", ".join(f"`{name}`" for name in sorted(ATTRIBUTES_WITHOUT_EFFECT))
+    lines += ["", f"Attributes of sensors that are accepted and change nothing: {idle}."]
     lines += ["", "## Remote procedures", "", "| name | state |", "|---|---|"]
     lines += [f"| `{name}` | {'refused: ' + refused[name] if name in refused else 'works'} |" for name in served]
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import FAR_M, CameraView
 from carla_server.render.captions import write_captions
 from carla_server.sensors.dvs import EventCamera
+from carla_server.sensors.exposure import expose, exposure_curve
 from carla_server.sensors.optical_flow import Instant, optical_flow
 from carla_server.wire.stream import Buffer, pack_image_header
 from carla_server.wire.structs import InvalidArgument
@@ -82,6 +83,7 @@ class CameraRig:
         self._views: dict[int, CameraView] = {}
         self._event_cameras: dict[int, EventCamera] = {}
         self._instants: dict[int, Instant] = {}
+        self._curves: dict[int, np.ndarray] = {}
         self._shows_lines = False
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
@@ -91,6 +93,7 @@ class CameraRig:
         self._views = {}
         self._event_cameras = {}
         self._instants = {}
+        self._curves = {}
         self._drawn_since = -1
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
@@ -113,16 +116,19 @@ class CameraRig:
             )
         except ValueError as error:
             raise InvalidArgument(f"{sensor.type_id}: {error}") from error
+        curve = exposure_curve(sensor) if sensor.family in ("rgb", "dvs") else None
         if sensor.family == "dvs":
             self._event_cameras[sensor.actor_id] = EventCamera(sensor)
         if self._renderer is None:
             self._renderer = self._open()
         self._renderer.warm(world.weather, (view,))
         self._views[sensor.actor_id] = view
+        if curve is not None:
+            self._curves[sensor.actor_id] = curve
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
-        for memory in (self._views, self._event_cameras, self._instants):
+        for memory in (self._views, self._event_cameras, self._instants, self._curves):
             memory.pop(sensor.actor_id, None)
 
     def weather_changed(self, world: World) -> None:
@@ -165,7 +171,7 @@ class CameraRig:
                     pixels = self._flow(sensor, view, pictures, actors)
                 else:
                     (output,) = OUTPUTS_OF_FAMILY[sensor.family]
-                    pixels = np.ascontiguousarray(pictures[output])
+                    pixels = self._exposed(sensor, np.ascontiguousarray(pictures[output]))
                     if output == "rgb" and shapes.captions:
                         pixels = pixels.copy()
                         write_captions(pixels, view, pose, shapes.captions)
@@ -178,7 +184,12 @@ class CameraRig:
         if self._renderer is None:
             return np.zeros(0, np.uint8)
         drawn = self._renderer.render(view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0)
-        return self._event_cameras[sensor.actor_id].events(world, sensor, drawn["rgb"]).view(np.uint8)
+        picture = self._exposed(sensor, drawn["rgb"])
+        return self._event_cameras[sensor.actor_id].events(world, sensor, picture).view(np.uint8)
+
+    def _exposed(self, sensor: Sensor, picture: np.ndarray) -> np.ndarray:
+        curve = self._curves.get(sensor.actor_id)
+        return picture if curve is None else expose(picture, curve)
 
     def _flow(
         self, sensor: Sensor, view: CameraView, pictures: Mapping[str, np.ndarray], actors: np.ndarray

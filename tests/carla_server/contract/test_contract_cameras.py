@@ -141,3 +141,13 @@ def test_cameras_keep_their_sensor_tick(world, eye, listen, family):
     frames = [received.get(timeout=30).frame for _ in range(4)]
     assert set(np.diff(frames)) == {2}
     assert received.empty()
+
+
+def test_exposure_and_gamma_are_seen(world, eye, listen):
+    usual, darker, flatter = (
+        listen("sensor.camera.rgb", eye, **SIZE, **attributes)
+        for attributes in ({}, {"exposure_compensation": -2.0}, {"gamma": 3.5})
+    )
+    world.tick()
+    means = [pixels(received.get(timeout=30))[..., :3].mean() for received in (usual, darker, flatter)]
+    assert means[1] < 0.65 * means[0] < 0.65 * means[2] / 1.1
