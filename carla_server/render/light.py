@@ -46,34 +46,37 @@ class LightPass:
             elapsed_s: moves clouds, ripples and rain.
             frame: seeds the sensor noise.
         """
-        self._context.enable_only(moderngl.NOTHING)
-        program, array = self._variant("light_frag", atmosphere.switches)
         textures = (targets.albedo, targets.normal, targets.depth_m, *shadow_maps, self._lamp_map)
         names = ("albedo_map", "normal_map", "depth_map", "static_shadow", "actor_shadow", "lamp_map")
         slots = np.zeros((2, _BEAM_SLOTS, 4), np.float32)
         slots[0, : len(beams)], slots[1, : len(beams)] = beams[:, :4], beams[:, 4:]
-        set_uniforms(
-            program,
-            {
-                **atmosphere.uniforms,
-                **{name: index for index, name in enumerate(names)},
-                "view_projection": _matrix(view.view_projection),
-                "shadow_projection": _matrix(shadow_projection),
-                "eye": tuple(view.eye_m),
-                "axes": _matrix(view.axes),
-                "half_size": (camera.half_width, camera.half_height),
-                "resolution": targets.size,
-                "lamp_frame": self._lamp_frame,
-                "elapsed_s": elapsed_s % 1000.0,
-                "beam_count": len(beams),
-                "beam_position": slots[0].tobytes(),
-                "beam_direction": slots[1].tobytes(),
-            },
-        )
+        values: dict[str, object] = {
+            **atmosphere.uniforms,
+            **{name: index for index, name in enumerate(names)},
+            "view_projection": _matrix(view.view_projection),
+            "shadow_projection": _matrix(shadow_projection),
+            "eye": tuple(view.eye_m),
+            "axes": _matrix(view.axes),
+            "half_size": (camera.half_width, camera.half_height),
+            "resolution": targets.size,
+            "lamp_frame": self._lamp_frame,
+            "elapsed_s": elapsed_s % 1000.0,
+            "beam_count": len(beams),
+            "beam_position": slots[0].tobytes(),
+            "beam_direction": slots[1].tobytes(),
+        }
         for index, texture in enumerate(textures):
             texture.use(index)
-        targets.light.use()
-        array.render(vertices=3)
+        (targets.light_by_night if "NIGHT" in atmosphere.switches else targets.light_by_day).use()
+        self._context.enable_only(moderngl.DEPTH_TEST)
+        # The screen lies at the far plane: not before the sky's cleared depth, behind every surface.
+        for name, depth_func in (("light_frag", ">"), ("sky_frag", "<=")):
+            program, array = self._variant(name, atmosphere.switches)
+            set_uniforms(program, values)
+            self._context.depth_func = depth_func
+            array.render(vertices=3)
+        self._context.depth_func = "<"
+        self._context.enable_only(moderngl.NOTHING)
         if "NIGHT" in atmosphere.post_switches:
             self._bloom(targets)
         self._finish(targets, atmosphere, elapsed_s, frame)

@@ -24,7 +24,11 @@ class Targets:
         self.gbuffer = context.framebuffer(attachments, self._depth)
         self._depth_clear = context.framebuffer([self.depth_m])
         self.picture, self.shine = self._smooth(context, self.size), self._smooth(context, self.size)
-        self.light = context.framebuffer([self.picture, self.shine])
+        # With the geometry's depth, which tells sky from surface.
+        self.light_by_day = context.framebuffer([self.picture], self._depth)
+        self.light_by_night = context.framebuffer([self.picture, self.shine], self._depth)
+        for frame in (self.light_by_day, self.light_by_night):
+            frame.depth_mask = False
         near, far = self._fraction(_BLOOM_NEAR), self._fraction(_BLOOM_FAR)
         self.near = [self._smooth(context, near) for _ in range(2)]
         self.far = [self._smooth(context, far) for _ in range(2)]
@@ -43,7 +47,8 @@ class Targets:
         frames = [
             self.gbuffer,
             self._depth_clear,
-            self.light,
+            self.light_by_day,
+            self.light_by_night,
             *self.near_frames,
             *self.far_frames,
             self.output,

@@ -1,8 +1,9 @@
-// Light pass: one picture from the G-buffer under one weather.
+// Light pass where there is a surface: one picture from the G-buffer under one weather.
 // Switches: SUN (direct light), NIGHT (lamps), WET, CLOUD.
 #include "materials"
 #include "noise"
 #include "sky"
+#include "tone"
 uniform sampler2D albedo_map;
 uniform sampler2D normal_map;
 uniform sampler2D depth_map;
@@ -17,22 +18,14 @@ uniform vec2 half_size;       // of the picture on the plane one metre ahead
 uniform vec2 resolution;
 uniform vec3 bounce;          // light from the ground
 uniform vec4 lamp_frame;      // x0, y0, 1 / width, 1 / height
-uniform float exposure;
 uniform float lamps_on;
-uniform float dust;
 uniform int beam_count;
 uniform vec4 beam_position[16];   // xyz, power
 uniform vec4 beam_direction[16];
-layout(location = 0) out vec4 out_color;
-layout(location = 1) out vec4 out_bloom;
 
 vec3 ray(vec2 at) {
     vec2 s = (at * 2.0 - 1.0) * half_size;
     return axes[0] + axes[1] * s.x - axes[2] * s.y;
-}
-vec3 albedo_at(vec2 at) {
-    vec3 c = texture(albedo_map, at).rgb;
-    return c * (c * 0.85 + 0.15);
 }
 vec3 emission(int m, vec3 a, float amount) {
     if (m == GLASS) return vec3(1.0, 0.60, 0.25) * amount * amount * 0.62 * lamps_on;
@@ -44,14 +37,15 @@ vec3 emission(int m, vec3 a, float amount) {
 }
 #ifdef SUN
 float sun_visible(vec3 p, vec3 n) {
-    vec3 s = (shadow_projection * vec4(p + n * 0.10, 1.0)).xyz * 0.5 + 0.5;
+    vec3 place = (shadow_projection * vec4(p, 1.0)).xyz * 0.5 + 0.5, off = mat3(shadow_projection) * n * 0.5;
+    vec3 s = place + off * 0.10;
     if (any(greaterThan(abs(s.xy - 0.5), vec2(0.495)))) return 1.0;
     s.z -= 0.0010;
     vec3 t = vec3(0.45, -0.3, 0.0) / 1024.0;
     float fixed_things = 0.5 * (texture(static_shadow, s + t) + texture(static_shadow, s - t));
     float fade = smoothstep(0.495, 0.42, max(abs(s.x - 0.5), abs(s.y - 0.5)));
     // The actors' map is drawn with coarse meshes: a longer offset keeps them from shading themselves.
-    vec3 a = (shadow_projection * vec4(p + n * 0.22, 1.0)).xyz * 0.5 + 0.5;
+    vec3 a = place + off * 0.22;
     a.z -= 0.0012;
     return mix(1.0, fixed_things * texture(actor_shadow, a), fade);
 }
@@ -133,108 +127,97 @@ vec3 mirrored(vec3 p, vec3 n, vec3 r, float d, vec3 ambient) {
 #endif
 
 void main() {
+    ivec2 pixel = ivec2(gl_FragCoord.xy);
     vec2 at = gl_FragCoord.xy / resolution;
-    float depth = texture(depth_map, at).r;
+    float depth = texelFetch(depth_map, pixel, 0).r;
     vec3 view = ray(at);
     vec3 v = normalize(view);
     vec3 c, shine = vec3(0.0);
-    if (depth <= 0.0) {
-        c = sky(v, true);
-        // Fog hides the sky near the horizon, all of it when dense.
-        float veil = 1.0 - exp(-fog.x * 190.0 * exp(-max(v.z, 0.0) * 2.6 / (0.25 + min(1.0, fog.x * 30.0))));
-        c = mix(c, fog_light(v), veil);
-    } else {
-        vec3 p = eye + view * depth;
-        float d = length(view) * depth;
-        vec4 surface = texture(albedo_map, at), packed_normal = texture(normal_map, at);
-        vec3 a = surface.rgb * (surface.rgb * 0.85 + 0.15);
-        vec3 n = normalize(packed_normal.xyz * 2.0 - 1.0);
-        int m = int(surface.a * 255.0 + 0.5);
-        float up = max(n.z, 0.0);
-        bool road = m == ASPHALT || m == PAINT;
-        bool hard = road || m == PAVING || (m == CONCRETE && n.z > 0.8);
-        float puddle = 0.0, wet = 0.0;
+    vec3 p = eye + view * depth;
+    float d = length(view) * depth;
+    vec4 surface = texelFetch(albedo_map, pixel, 0), packed_normal = texelFetch(normal_map, pixel, 0);
+    vec3 a = surface.rgb * (surface.rgb * 0.85 + 0.15);
+    vec3 n = normalize(packed_normal.xyz * 2.0 - 1.0);
+    int m = int(surface.a * 255.0 + 0.5);
+    float up = max(n.z, 0.0);
+    bool road = m == ASPHALT || m == PAINT;
+    bool hard = road || m == PAVING || (m == CONCRETE && n.z > 0.8);
+    float puddle = 0.0, wet = 0.0;
 #ifdef WET
-        wet = weather.x * mix(0.45, 1.0, up);
-        if (hard && n.z > 0.8) {
-            float basin = noise2(p.xy * 0.21) * 0.55 + noise2(p.xy * 0.83 + 5.0) * 0.45;
-            puddle = smoothstep(0.95 - 0.60 * weather.y, 1.03 - 0.60 * weather.y, basin) * (m == PAVING ? 0.5 : 1.0);
-            a *= mix(1.0, m == PAINT ? 0.78 : 0.45, wet);
-            a *= mix(1.0, 0.62, puddle);
-        } else if (m == GRASS || m == BARK || m == CONCRETE || m == FACADE || m == ROOF) a *= mix(1.0, 0.68, wet);
-        else if (m == FOLIAGE || m == CLOTH) a *= mix(1.0, 0.80, wet);
+    wet = weather.x * mix(0.45, 1.0, up);
+    if (hard && n.z > 0.8) {
+        float basin = noise2(p.xy * 0.21) * 0.55 + noise2(p.xy * 0.83 + 5.0) * 0.45;
+        puddle = smoothstep(0.95 - 0.60 * weather.y, 1.03 - 0.60 * weather.y, basin) * (m == PAVING ? 0.5 : 1.0);
+        a *= mix(1.0, m == PAINT ? 0.78 : 0.45, wet);
+        a *= mix(1.0, 0.62, puddle);
+    } else if (m == GRASS || m == BARK || m == CONCRETE || m == FACADE || m == ROOF) a *= mix(1.0, 0.68, wet);
+    else if (m == FOLIAGE || m == CLOTH) a *= mix(1.0, 0.80, wet);
 #endif
-        float open = occlusion(p, n, at, depth);
-        vec3 ambient = mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, n.z * 0.5 + 0.5) * open;
-        vec3 light = ambient;
-        float visible = 0.0;
+    float open = occlusion(p, n, at, depth);
+    vec3 ambient = mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, n.z * 0.5 + 0.5) * open;
+    vec3 light = ambient;
+    float visible = 0.0;
 #ifdef SUN
-        visible = sun_visible(p, n);
-        light += sun_color * max(dot(n, sun_direction), 0.0) * visible;
-        if (m == FOLIAGE) light += sun_color * visible * (0.22 + 0.20 * max(-dot(n, sun_direction), 0.0));
+    visible = sun_visible(p, n);
+    light += sun_color * max(dot(n, sun_direction), 0.0) * visible;
+    if (m == FOLIAGE) light += sun_color * visible * (0.22 + 0.20 * max(-dot(n, sun_direction), 0.0));
 #endif
 #ifdef NIGHT
-        light += lamp_light(p, n) * (0.4 + 0.6 * open);
+    light += lamp_light(p, n) * (0.4 + 0.6 * open);
 #endif
-        c = a * light;
-        float facing = pow(1.0 - max(dot(-v, n), 0.0), 5.0);
-        float gloss = m == GLASS ? 0.85 : m == CAR_PAINT ? 0.55 : m == METAL ? 0.3 : m == HEADLAMP ? 0.5 : m == SIGN_FACE ? 0.1 : 0.0;
-        float fresnel = 0.05 + 0.95 * facing;
-        if (gloss > 0.0) {
-            vec3 r = reflect(v, n);
-            vec3 seen = r.z > 0.0 ? sky(r, false) : bounce * 1.6;
-            // Streets mirror houses, not sky, close to the horizon.
-            seen = mix(ambient * 0.35, seen, smoothstep(-0.05, 0.35, r.z));
-            c = mix(c, seen, clamp(fresnel * gloss + (m == GLASS ? 0.10 : 0.02), 0.0, 1.0));
+    c = a * light;
+    float facing = pow(1.0 - max(dot(-v, n), 0.0), 5.0);
+    float gloss = m == GLASS ? 0.85 : m == CAR_PAINT ? 0.55 : m == METAL ? 0.3 : m == HEADLAMP ? 0.5 : m == SIGN_FACE ? 0.1 : 0.0;
+    float fresnel = 0.05 + 0.95 * facing;
+    if (gloss > 0.0) {
+        vec3 r = reflect(v, n);
+        vec3 seen = r.z > 0.0 ? sky(r, false) : bounce * 1.6;
+        // Streets mirror houses, not sky, close to the horizon.
+        seen = mix(ambient * 0.35, seen, smoothstep(-0.05, 0.35, r.z));
+        c = mix(c, seen, clamp(fresnel * gloss + (m == GLASS ? 0.10 : 0.02), 0.0, 1.0));
 #ifdef SUN
-            vec3 h = normalize(sun_direction - v);
-            c += sun_color * visible * gloss * pow(max(dot(n, h), 0.0), 180.0) * 1.6;
+        vec3 h = normalize(sun_direction - v);
+        c += sun_color * visible * gloss * pow(max(dot(n, h), 0.0), 180.0) * 1.6;
 #endif
 #ifdef NIGHT
-            vec2 street = texture(lamp_map, (p.xy - lamp_frame.xy) * lamp_frame.zw).rg;
-            c += vec3(1.0, 0.74, 0.44) * lamps_on * street.r * gloss * 0.10 * smoothstep(0.55, 0.95, r.z);
+        vec2 street = texture(lamp_map, (p.xy - lamp_frame.xy) * lamp_frame.zw).rg;
+        c += vec3(1.0, 0.74, 0.44) * lamps_on * street.r * gloss * 0.10 * smoothstep(0.55, 0.95, r.z);
 #endif
-        }
-#ifdef WET
-        if (hard && wet > 0.05) {
-            float ripple = weather.z * 0.06 + 0.008;
-            vec2 drift = vec2(elapsed_s * 3.1, -elapsed_s * 2.7);
-            vec2 rough = vec2(noise2(p.xy * 13.0), noise2(p.yx * 14.0 + 7.0)) - 0.5;
-            vec2 wave = vec2(noise2(p.xy * 8.0 + drift), noise2(p.yx * 8.5 - drift)) - 0.5;
-            vec3 rn = normalize(n + vec3(mix(rough * 0.13, wave * ripple, puddle) / (1.0 + d * 0.02), 0.0));
-            vec3 r = reflect(v, rn);
-            r.z = abs(r.z);
-            float grazing = 0.03 + 0.97 * pow(1.0 - max(dot(-v, rn), 0.0), 3.6);
-            vec3 seen = mirrored(p, n, r, d, mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, 0.55));
-            float mirror = wet * mix(0.34, 0.95, puddle) * grazing * (m == PAINT ? 0.7 : 1.0);
-            c = mix(c, seen, clamp(mirror, 0.0, 1.0));
-#ifdef SUN
-            vec3 h = normalize(sun_direction - v);
-            c += sun_color * visible * wet * pow(max(dot(rn, h), 0.0), mix(60.0, 300.0, puddle)) * 0.5;
-#endif
-#ifdef NIGHT
-            for (int i = 0; i < beam_count; i++) {
-                vec3 l = beam_position[i].xyz - p;
-                float r2 = dot(l, l);
-                if (r2 > 3600.0) continue;
-                l *= inversesqrt(r2);
-                float toward = smoothstep(0.3, 0.95, dot(-l, beam_direction[i].xyz)) / (1.0 + 0.0008 * r2);
-                shine += vec3(1.0, 0.95, 0.86) * pow(max(dot(r, l), 0.0), mix(90.0, 400.0, puddle)) * wet * toward * 0.55;
-            }
-#endif
-        }
-#endif
-        vec3 lamp = emission(m, a, packed_normal.a);
-        c += lamp + shine;
-        shine += m == GLASS ? lamp * 0.35 : lamp;
-        float hidden = fog_amount(d, max(p.z, eye.z) - eye.z + 1.0);
-        c = mix(c, fog_light(v), hidden);
-        shine *= 1.0 - hidden * 0.75;
     }
-    if (dust > 0.0) c = mix(c, vec3(0.52, 0.36, 0.20) * (0.15 + dot(sky_horizon, vec3(0.5))), dust * 0.25);
-    c *= exposure;
-    // Filmic curve: Krzysztof Narkowicz, "ACES Filmic Tone Mapping Curve" (2016).
-    c = clamp(c * (2.51 * c + 0.03) / (c * (2.43 * c + 0.59) + 0.14), 0.0, 1.0);
-    out_color = vec4(pow(c, vec3(1.0 / 2.2)), 1.0);
-    out_bloom = vec4(min(shine * exposure * 0.16, vec3(1.0)), 1.0);
+#ifdef WET
+    if (hard && wet > 0.05) {
+        float ripple = weather.z * 0.06 + 0.008;
+        vec2 drift = vec2(elapsed_s * 3.1, -elapsed_s * 2.7);
+        vec2 rough = vec2(noise2(p.xy * 13.0), noise2(p.yx * 14.0 + 7.0)) - 0.5;
+        vec2 wave = vec2(noise2(p.xy * 8.0 + drift), noise2(p.yx * 8.5 - drift)) - 0.5;
+        vec3 rn = normalize(n + vec3(mix(rough * 0.13, wave * ripple, puddle) / (1.0 + d * 0.02), 0.0));
+        vec3 r = reflect(v, rn);
+        r.z = abs(r.z);
+        float grazing = 0.03 + 0.97 * pow(1.0 - max(dot(-v, rn), 0.0), 3.6);
+        vec3 seen = mirrored(p, n, r, d, mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, 0.55));
+        float mirror = wet * mix(0.34, 0.95, puddle) * grazing * (m == PAINT ? 0.7 : 1.0);
+        c = mix(c, seen, clamp(mirror, 0.0, 1.0));
+#ifdef SUN
+        vec3 h = normalize(sun_direction - v);
+        c += sun_color * visible * wet * pow(max(dot(rn, h), 0.0), mix(60.0, 300.0, puddle)) * 0.5;
+#endif
+#ifdef NIGHT
+        for (int i = 0; i < beam_count; i++) {
+            vec3 l = beam_position[i].xyz - p;
+            float r2 = dot(l, l);
+            if (r2 > 3600.0) continue;
+            l *= inversesqrt(r2);
+            float toward = smoothstep(0.3, 0.95, dot(-l, beam_direction[i].xyz)) / (1.0 + 0.0008 * r2);
+            shine += vec3(1.0, 0.95, 0.86) * pow(max(dot(r, l), 0.0), mix(90.0, 400.0, puddle)) * wet * toward * 0.55;
+        }
+#endif
+    }
+#endif
+    vec3 lamp = emission(m, a, packed_normal.a);
+    c += lamp + shine;
+    shine += m == GLASS ? lamp * 0.35 : lamp;
+    float hidden = fog_amount(d, max(p.z, eye.z) - eye.z + 1.0);
+    c = mix(c, fog_light(v), hidden);
+    shine *= 1.0 - hidden * 0.75;
+    put(c, shine);
 }

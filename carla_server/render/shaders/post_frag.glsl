@@ -16,21 +16,29 @@ layout(location = 0) out vec4 out_bgra;
 
 // Edge smoothing after Timothy Lottes, "FXAA" (2009), the short console variant.
 vec3 smoothed(vec2 at) {
-    const vec3 LUMA = vec3(0.299, 0.587, 0.114);
     vec2 px = 1.0 / resolution;
-    vec3 middle = texture(picture, at).rgb;
-    float nw = dot(texture(picture, at - px).rgb, LUMA), se = dot(texture(picture, at + px).rgb, LUMA);
-    float ne = dot(texture(picture, at + vec2(px.x, -px.y)).rgb, LUMA), sw = dot(texture(picture, at + vec2(-px.x, px.y)).rgb, LUMA);
-    float m = dot(middle, LUMA);
+#ifdef RAIN
+    vec4 middle = texture(picture, at);
+    float nw = texture(picture, at - px).a, se = texture(picture, at + px).a;
+    float ne = texture(picture, at + vec2(px.x, -px.y)).a, sw = texture(picture, at + vec2(-px.x, px.y)).a;
+#else
+    // Pixels as they are: cheaper than filtered ones, and the same.
+    ivec2 pixel = ivec2(gl_FragCoord.xy), last = ivec2(resolution) - 1;
+    ivec2 low_pixel = max(pixel - 1, ivec2(0)), high_pixel = min(pixel + 1, last);
+    vec4 middle = texelFetch(picture, pixel, 0);
+    float nw = texelFetch(picture, low_pixel, 0).a, se = texelFetch(picture, high_pixel, 0).a;
+    float ne = texelFetch(picture, ivec2(high_pixel.x, low_pixel.y), 0).a;
+    float sw = texelFetch(picture, ivec2(low_pixel.x, high_pixel.y), 0).a;
+#endif
+    float m = middle.a;
     float low = min(m, min(min(nw, ne), min(sw, se))), high = max(m, max(max(nw, ne), max(sw, se)));
-    if (high - low < 0.045) return middle;
+    if (high - low < 0.045) return middle.rgb;
     vec2 along = vec2(-((nw + ne) - (sw + se)), (nw + sw) - (ne + se));
     float reduce = max((nw + ne + sw + se) * 0.03125, 0.0078);
     along = clamp(along / (min(abs(along.x), abs(along.y)) + reduce), -6.0, 6.0) * px;
-    vec3 narrow = 0.5 * (texture(picture, at - along / 6.0).rgb + texture(picture, at + along / 6.0).rgb);
-    vec3 wide = 0.5 * narrow + 0.25 * (texture(picture, at - 0.5 * along).rgb + texture(picture, at + 0.5 * along).rgb);
-    float luma = dot(wide, LUMA);
-    return luma < low || luma > high ? narrow : wide;
+    vec4 narrow = 0.5 * (texture(picture, at - along / 6.0) + texture(picture, at + along / 6.0));
+    vec4 wide = 0.5 * narrow + 0.25 * (texture(picture, at - 0.5 * along) + texture(picture, at + 0.5 * along));
+    return wide.a < low || wide.a > high ? narrow.rgb : wide.rgb;
 }
 #ifdef RAIN
 // Falling streaks in three depths; a cell of a stretched grid holds at most one.

@@ -52,7 +52,9 @@ def test_tags_and_speed_limits_follow_the_lanes(town, strips):
             if kind == "driving":
                 inside = middle[1:-1]
                 limit = town.ground.speed_limit_kmh(inside[:, 0], inside[:, 1])
-                around = np.stack([strip.speed_limit_kmh[:-2], strip.speed_limit_kmh[1:-1], strip.speed_limit_kmh[2:]])
+                around = np.stack(
+                    [strip.speed_limit_kmh[:-2], strip.speed_limit_kmh[1:-1], strip.speed_limit_kmh[2:]]
+                )
                 assert ((limit >= around.min(0)) & (limit <= around.max(0))).all()
 
 
