@@ -11,7 +11,6 @@ from carla_server.wire.structs import (
     FARTHEST_M,
     FASTEST_MPS,
     InvalidArgument,
-    pose_to_wire,
     read_array,
     read_bool,
     read_description,
@@ -110,6 +109,18 @@ def add_actor_force(simulator: Simulator, actor_id: Any, force: Any) -> None:
     simulator.world.vehicles.add_force(vehicle.actor_id, read_vector(force, "force"))
 
 
+def add_actor_impulse_at_location(simulator: Simulator, actor_id: Any, impulse: Any, location: Any) -> None:
+    vehicle = vehicle_of(simulator, actor_id)
+    vector, point_m = read_vector(impulse, "impulse"), read_vector(location, "location", FARTHEST_M)
+    simulator.world.vehicles.add_impulse(vehicle.actor_id, vector, point_m)
+
+
+def add_actor_force_at_location(simulator: Simulator, actor_id: Any, force: Any, location: Any) -> None:
+    vehicle = vehicle_of(simulator, actor_id)
+    vector, point_m = read_vector(force, "force"), read_vector(location, "location", FARTHEST_M)
+    simulator.world.vehicles.add_force(vehicle.actor_id, vector, point_m=point_m)
+
+
 def add_actor_angular_impulse(simulator: Simulator, actor_id: Any, impulse: Any) -> None:
     vehicle = vehicle_of(simulator, actor_id)
     simulator.world.vehicles.add_angular_impulse(vehicle.actor_id, read_vector(impulse, "angular impulse"))
@@ -142,34 +153,10 @@ def set_actor_autopilot(simulator: Simulator, actor_id: Any, enabled: Any) -> No
 
 
 def set_actor_dead(simulator: Simulator, actor_id: Any) -> None:
-    """Accepted: a walker that its client gives up stays where it is."""
-    simulator.world.actor(read_id(actor_id))
-
-
-def get_actor_component_names(simulator: Simulator, actor_id: Any) -> list[str]:
-    simulator.world.actor(read_id(actor_id))
-    return ["root"]
-
-
-def get_actor_component_world_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
-    if component != "root":
-        raise InvalidArgument(f"component {component!r} does not exist; actors of this server have 'root'")
-    return pose_to_wire(simulator.world.pose_of(simulator.world.actor(read_id(actor_id))))
-
-
-def get_actor_component_relative_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
-    get_actor_component_world_transform(simulator, actor_id, component)
-    return pose_to_wire((0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-
-
-def get_actor_bone_names(simulator: Simulator, actor_id: Any) -> list[str]:
-    simulator.world.actor(read_id(actor_id))
-    return []
-
-
-def get_actor_socket_names(simulator: Simulator, actor_id: Any) -> list[str]:
-    simulator.world.actor(read_id(actor_id))
-    return []
+    """A walker falls and stays where it is; other actors do not change."""
+    actor = simulator.world.actor(read_id(actor_id))
+    if isinstance(actor, Walker):
+        simulator.world.walkers.fall(actor.actor_id)
 
 
 def vehicle_of(simulator: Simulator, actor_id: Any) -> Vehicle:
@@ -213,11 +200,6 @@ PROCEDURES = {
         destroy_actor,
         get_actors_by_id,
         get_actor_bounding_box,
-        get_actor_component_names,
-        get_actor_component_world_transform,
-        get_actor_component_relative_transform,
-        get_actor_bone_names,
-        get_actor_socket_names,
     ),
     **rows(
         Returns.VOID,
@@ -229,6 +211,8 @@ PROCEDURES = {
         disable_actor_constant_velocity,
         add_actor_impulse,
         add_actor_force,
+        add_actor_impulse_at_location,
+        add_actor_force_at_location,
         add_actor_angular_impulse,
         add_actor_torque,
         set_actor_simulate_physics,

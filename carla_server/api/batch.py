@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from carla_server.api import actors, lights, vehicles, walkers
+from carla_server.api import ackermann, actors, lights, vehicles, walkers
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import AfterTick, Procedure, Returns
 from carla_server.wire.structs import (
@@ -25,6 +25,7 @@ _FUTURE_ACTOR = 0
 _COMMANDS: dict[int, Callable[..., Any]] = {
     1: actors.destroy_actor,
     2: vehicles.apply_control_to_vehicle,
+    3: ackermann.apply_ackermann_control_to_vehicle,
     4: walkers.apply_control_to_walker,
     5: vehicles.apply_physics_control,
     6: actors.set_actor_transform,
@@ -38,13 +39,14 @@ _COMMANDS: dict[int, Callable[..., Any]] = {
     14: actors.set_actor_simulate_physics,
     15: actors.set_actor_enable_gravity,
     16: actors.set_actor_autopilot,
+    17: vehicles.show_vehicle_debug_telemetry,
     18: vehicles.apply_vehicle_lights,
     19: actors.set_actor_location,
     21: lights.set_traffic_light_state,
 }
 """Index of the command's variant -> handler; all take the actor's id first."""
 
-_UNSUPPORTED = {3: "ApplyVehicleAckermannControl", 17: "ShowDebugTelemetry", 20: "ConsoleCommand"}
+_UNSUPPORTED = {20: "ConsoleCommand"}
 
 
 def apply_batch(simulator: Simulator, commands: Any, do_tick: Any) -> AfterTick | list:
@@ -75,7 +77,10 @@ def _steered(simulator: Simulator, command: Any) -> tuple[int, VehicleControl] |
     """Vehicle and control of a good ApplyVehicleControl, of which Traffic Managers send one per car and tick."""
     try:
         kind, (actor_id, control) = command[0]
-        if kind == _VEHICLE_CONTROL and type(actor_id) is int and actor_id in simulator.world.vehicles:
+        world = simulator.world
+        if kind != _VEHICLE_CONTROL or type(actor_id) is not int or actor_id in world.ackermann:
+            return None
+        if actor_id in world.vehicles:
             return actor_id, read_vehicle_control(control)
     except (InvalidArgument, LookupError, TypeError, ValueError):
         pass  # it is answered like any other command, which finds out what is wrong

@@ -9,7 +9,9 @@ from carla_server.api.table import Returns, rows
 from carla_server.wire.structs import InvalidArgument, read_bool, read_float, read_id, read_int, read_str
 from carla_server.world.actors import TrafficLight
 from carla_server.world.traffic_lights import LightState
+from carla_server.world.weather import WEATHER_FIELDS
 
+_SUN_ALTITUDE = WEATHER_FIELDS.index("sun_altitude_angle")
 _HEAD_EXTENT_M = [0.2, 0.2, 0.55]
 
 
@@ -66,11 +68,18 @@ def get_light_boxes(simulator: Simulator, actor_id: Any) -> list:
 
 def query_lights_state(simulator: Simulator, endpoint: Any) -> list:
     read_str(endpoint, "endpoint")
-    return simulator.world.street_lights.to_wire()
+    world = simulator.world
+    return world.street_lights.to_wire(world.weather[_SUN_ALTITUDE])
 
 
 def update_lights_state(simulator: Simulator, endpoint: Any, states: Any, discard_client: Any) -> None:
     simulator.world.street_lights.update(states)
+
+
+def update_day_night_cycle(simulator: Simulator, endpoint: Any, active: Any) -> None:
+    """Let the sun switch the street lamps, or leave them to the light manager."""
+    read_str(endpoint, "endpoint")
+    simulator.world.street_lights.follow_day_and_night(read_bool(active, "active"))
 
 
 def _set_time(simulator: Simulator, actor_id: Any, stage: LightState, seconds: Any) -> None:
@@ -98,5 +107,6 @@ PROCEDURES = {
         reset_traffic_light_group,
         reset_all_traffic_lights,
         update_lights_state,
+        update_day_night_cycle,
     ),
 }

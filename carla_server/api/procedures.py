@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from carla_server.api import (
+    ackermann,
     actors,
     batch,
+    bones,
     debug,
     episode,
     extensions,
@@ -28,6 +30,8 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
         **episode.PROCEDURES,
         **files.PROCEDURES,
         **actors.PROCEDURES,
+        **bones.PROCEDURES,
+        **ackermann.PROCEDURES,
         **vehicles.PROCEDURES,
         **walkers.PROCEDURES,
         **lights.PROCEDURES,

@@ -21,33 +21,8 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
     ),
     (
         Returns.VOID,
-        "it is shown on the simulator's own window, which this server does not have",
-        "show_vehicle_debug_telemetry",
-    ),
-    (
-        Returns.VOID,
-        "Ackermann control is not built yet",
-        "apply_ackermann_control_to_vehicle apply_ackermann_controller_settings",
-    ),
-    (Returns.VALUE, "Ackermann control is not built yet", "get_ackermann_controller_settings"),
-    (
-        Returns.VOID,
-        "wheels cannot be turned by hand",
-        "set_wheel_steer_direction set_wheel_pitch_angle",
-    ),
-    (
-        Returns.VALUE,
-        "wheels and bodies have no bones",
-        "get_wheel_pitch_angle get_bones_transform get_actor_bone_world_transforms "
-        "get_actor_bone_relative_transforms get_actor_socket_world_transforms get_actor_socket_relative_transforms "
-        "get_vehicle_bone_world_transforms",
-    ),
-    (Returns.VOID, "walkers have no bones", "set_bones_transform blend_pose get_pose_from_animation"),
-    (
-        Returns.VOID,
         "the server has one model of physics",
-        "enable_carsim use_carsim_road enable_chrono_physics restore_physx_physics add_actor_impulse_at_location "
-        "add_actor_force_at_location",
+        "enable_carsim use_carsim_road enable_chrono_physics restore_physx_physics",
     ),
     (
         Returns.VOID,
@@ -60,7 +35,6 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
         "the server does not speak ROS or V2X, and has no G-buffer streams",
         "is_sensor_enabled_for_ros are_gbuffers_enabled get_gbuffer_token",
     ),
-    (Returns.VOID, "lamps follow the weather, not a clock", "update_day_night_cycle"),
 )
 """(kind of answer, why, names); what `docs/carla-compatibility.md` lists as refused."""
 

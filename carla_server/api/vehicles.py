@@ -9,7 +9,15 @@ from carla_server.api.actors import vehicle_of
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Returns, rows
 from carla_server.dynamics import physics_control_of, spec_with_physics_control
-from carla_server.wire.structs import InvalidArgument, read_array, read_int, read_vehicle_control
+from carla_server.dynamics.telemetry import drag_force_n, wheel_telemetry
+from carla_server.wire.structs import (
+    InvalidArgument,
+    read_array,
+    read_bool,
+    read_float,
+    read_int,
+    read_vehicle_control,
+)
 
 _ALL_DOORS = 6
 _DOORS = 6
@@ -17,13 +25,17 @@ _DOORS = 6
 
 def apply_control_to_vehicle(simulator: Simulator, actor_id: Any, control: Any) -> None:
     vehicle = vehicle_of(simulator, actor_id)
-    simulator.world.vehicles.set_control(vehicle.actor_id, read_vehicle_control(control))
+    world = simulator.world
+    world.vehicles.set_control(vehicle.actor_id, read_vehicle_control(control))
+    if vehicle.actor_id in world.ackermann:
+        world.ackermann.pop(vehicle.actor_id).release()
 
 
 def get_physics_control(simulator: Simulator, actor_id: Any) -> list:
     vehicle = vehicle_of(simulator, actor_id)
     pose = simulator.world.pose_of(vehicle)
-    return physics_control_of(simulator.world.vehicles.spec_of(vehicle.actor_id), pose[:3], math.radians(pose[4]))
+    spec = simulator.world.vehicles.spec_of(vehicle.actor_id)
+    return physics_control_of(spec, pose[:3], math.radians(pose[4]), vehicle.physics_message)
 
 
 def apply_physics_control(simulator: Simulator, actor_id: Any, control: Any) -> None:
@@ -34,6 +46,7 @@ def apply_physics_control(simulator: Simulator, actor_id: Any, control: Any) -> 
     except (ValueError, TypeError, IndexError) as error:
         raise InvalidArgument(f"physics control cannot be used: {error}") from error
     fleet.set_spec(vehicle.actor_id, spec)
+    vehicle.physics_message = control
 
 
 def get_vehicle_light_state(simulator: Simulator, actor_id: Any) -> list[int]:
@@ -50,17 +63,27 @@ def get_vehicle_light_states(simulator: Simulator) -> list:
 
 
 def get_telemetry_data(simulator: Simulator, actor_id: Any) -> list:
-    """carla.VehicleTelemetryData; the wheels' forces are not modelled one by one and read 0."""
+    """carla.VehicleTelemetryData; drag is a force in N."""
     vehicle = vehicle_of(simulator, actor_id)
     fleet = simulator.world.vehicles
     row = fleet.index_of(vehicle.actor_id)
-    spec = fleet.spec_of(vehicle.actor_id)
-    speed_mps = float(fleet.forward_speed_mps()[row])
     throttle, steer, brake = (float(value) for value in fleet.control[row, :3])
-    load_n = spec.mass_kg * 9.81 / 4.0
-    wheel = [spec.tyre_friction, 0.0, 0.0, speed_mps / spec.wheel_radius_m, load_n, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    rpm, gear = float(fleet.rpm[row]), int(fleet.gear[row])
-    return [speed_mps, steer, throttle, brake, rpm, gear, spec.drag_coefficient_m2, [list(wheel) for _ in range(4)]]
+    return [
+        float(fleet.forward_speed_mps()[row]),
+        steer,
+        throttle,
+        brake,
+        float(fleet.rpm[row]),
+        int(fleet.gear[row]),
+        drag_force_n(fleet, vehicle.actor_id),
+        wheel_telemetry(fleet, vehicle.actor_id),
+    ]
+
+
+def show_vehicle_debug_telemetry(simulator: Simulator, actor_id: Any, enabled: Any) -> None:
+    """Accepted: there is no screen that could show it."""
+    vehicle_of(simulator, actor_id)
+    read_bool(enabled, "enabled")
 
 
 def open_vehicle_door(simulator: Simulator, actor_id: Any, door: Any) -> None:
@@ -72,16 +95,39 @@ def close_vehicle_door(simulator: Simulator, actor_id: Any, door: Any) -> None:
 
 
 def get_wheel_steer_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> float:
-    vehicle = vehicle_of(simulator, actor_id)
-    if read_int(wheel, "wheel", 0, 3) > 1:
-        return 0.0
+    """Angle in degrees: as set by hand, else as the vehicle steers."""
+    vehicle, number = vehicle_of(simulator, actor_id), _wheel(wheel)
     fleet = simulator.world.vehicles
-    return math.degrees(float(fleet.steer_rad[fleet.index_of(vehicle.actor_id)]))
+    steered = number < (1 if fleet.spec_of(vehicle.actor_id).is_two_wheeler else 2)
+    own_deg = math.degrees(float(fleet.steer_rad[fleet.index_of(vehicle.actor_id)])) if steered else 0.0
+    return vehicle.wheel_steer_deg.get(number, own_deg)
+
+
+def set_wheel_steer_direction(simulator: Simulator, actor_id: Any, wheel: Any, angle_deg: Any) -> None:
+    """Turn a wheel by hand; as in CARLA it does not change how the vehicle drives."""
+    vehicle_of(simulator, actor_id).wheel_steer_deg[_wheel(wheel)] = read_float(angle_deg, "angle", -360.0, 360.0)
+
+
+def get_wheel_pitch_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> float:
+    """Angle in degrees that a wheel has rolled: as set by hand, else as the vehicle rolled."""
+    vehicle, number = vehicle_of(simulator, actor_id), _wheel(wheel)
+    fleet = simulator.world.vehicles
+    own_deg = math.degrees(float(fleet.wheel_turn_rad[fleet.index_of(vehicle.actor_id)]))
+    return vehicle.wheel_pitch_deg.get(number, own_deg)
+
+
+def set_wheel_pitch_angle(simulator: Simulator, actor_id: Any, wheel: Any, angle_deg: Any) -> None:
+    """Roll a wheel by hand; as in CARLA it does not change how the vehicle drives."""
+    vehicle_of(simulator, actor_id).wheel_pitch_deg[_wheel(wheel)] = read_float(angle_deg, "angle", -1e6, 1e6)
 
 
 def apply_vehicle_lights(simulator: Simulator, actor_id: Any, flags: Any) -> None:
     """Batch command VehicleLightState."""
     set_vehicle_light_state(simulator, actor_id, read_array([flags], "light state"))
+
+
+def _wheel(wheel: Any) -> int:
+    return read_int(wheel, "wheel", 0, 3)
 
 
 def _door_bits(door: Any) -> int:
@@ -97,6 +143,7 @@ PROCEDURES = {
         get_vehicle_light_states,
         get_telemetry_data,
         get_wheel_steer_angle,
+        get_wheel_pitch_angle,
     ),
     **rows(
         Returns.VOID,
@@ -105,5 +152,8 @@ PROCEDURES = {
         set_vehicle_light_state,
         open_vehicle_door,
         close_vehicle_door,
+        show_vehicle_debug_telemetry,
+        set_wheel_steer_direction,
+        set_wheel_pitch_angle,
     ),
 }

@@ -5,7 +5,9 @@ A vehicle's origin lies on the ground below the middle of its box; a walker's or
 
 Public names:
     VehicleSpec (spec.py)            mechanics of one vehicle type; `VehicleSpec.from_extent(extent_m, mass_kg,
-                                     base_type, electric=False)`
+                                     base_type, electric=False, figures=None)`
+    VehicleFigures (vehicle_families.py)
+                                     what is known of one model beyond its kind
     physics_control_of, spec_with_physics_control (physics_control.py)
                                      `VehicleSpec` <-> CARLA's VehiclePhysicsControl in wire order
     VehicleFleet (vehicle.py)        all vehicles, struct of arrays
@@ -38,12 +40,14 @@ from carla_server.dynamics.physics_control import physics_control_of, spec_with_
 from carla_server.dynamics.rays import ray_hits
 from carla_server.dynamics.spec import VehicleSpec
 from carla_server.dynamics.vehicle import VehicleFleet
+from carla_server.dynamics.vehicle_families import VehicleFigures
 from carla_server.dynamics.walker import WalkerFleet
 
 __all__ = [
     "CollisionWorld",
     "Contact",
     "RayHit",
+    "VehicleFigures",
     "VehicleFleet",
     "VehicleSpec",
     "WalkerFleet",

@@ -14,11 +14,8 @@ CARLA_FRICTION_PER_UNIT = 0.3
 CARLA_STIFFNESS_PER_UNIT = 13.0 / 17.0
 """CARLA's default lat_stiff_value of 17 stands for the model's normal cornering stiffness."""
 
-ENGINE_INERTIA = 1.0
-FULL_THROTTLE_DAMPING = 0.15
 FREE_DAMPING = 0.35
 CLUTCH_STRENGTH = 10.0
-WHEEL_DAMPING = 0.25
 LATERAL_MAX_LOAD = 2.0
 LONGITUDINAL_STIFFNESS = 1000.0
 
@@ -28,53 +25,53 @@ def _reference_area_m2(spec: VehicleSpec) -> float:
 
 
 def physics_control_of(
-    spec: VehicleSpec, position_m: tuple[float, float, float] = (0.0, 0.0, 0.0), yaw_rad: float = 0.0
+    spec: VehicleSpec,
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    yaw_rad: float = 0.0,
+    applied: list[Any] | None = None,
 ) -> list[Any]:
     """What `get_physics_control` answers for a vehicle.
 
-    Engine inertia, clutch strength and damping other than at zero throttle are CARLA's defaults: the model
-    has no such states.
+    Clutch strength, the damping of a disengaged clutch, the load limit of the lateral stiffness and the longitudinal
+    stiffness are CARLA's defaults: the model has no such states. A client that sets them reads its own values back.
 
     Args:
         spec: the vehicle's mechanics.
         position_m: its position, because CARLA gives wheel positions in the world (in centimetres).
         yaw_rad: its heading.
+        applied: the fields that a client set last (`spec` follows from them); None before that.
 
     Returns:
-        The 17 fields of VehiclePhysicsControl as nested lists, ready for msgpack.
+        The 17 fields of VehiclePhysicsControl as nested lists, ready for msgpack. Four wheels come in the order front
+        left, front right, rear left, rear right, two in the order front, rear.
     """
-    area_m2 = _reference_area_m2(spec)
-    half_track_m = 0.5 * spec.track_m
-    front_m, rear_m = 0.5 * spec.wheelbase_m, -0.5 * spec.wheelbase_m
+    places_cm = _wheel_places_cm(spec, position_m, yaw_rad)
+    if applied is not None:
+        wheels = [[*wheel[:9], place] for wheel, place in zip(applied[15], places_cm, strict=True)]
+        return [*applied[:15], wheels, applied[16]]
+    share = 4.0 / len(places_cm)
     wheels = []
-    for forward_m, right_m in (
-        (front_m, -half_track_m),
-        (front_m, half_track_m),
-        (rear_m, -half_track_m),
-        (rear_m, half_track_m),
-    ):
-        steers = forward_m > 0.0
-        x_m = position_m[0] + forward_m * math.cos(yaw_rad) - right_m * math.sin(yaw_rad)
-        y_m = position_m[1] + forward_m * math.sin(yaw_rad) + right_m * math.cos(yaw_rad)
+    for index, place in enumerate(places_cm):
+        steers = index < len(places_cm) / 2
         wheels.append(
             [
                 spec.tyre_friction / CARLA_FRICTION_PER_UNIT,
-                WHEEL_DAMPING,
+                spec.wheel_damping_nms,
                 math.degrees(spec.max_steer_rad) if steers else 0.0,
                 spec.wheel_radius_m * 100.0,
-                spec.max_brake_torque_nm,
-                0.0 if steers else spec.max_handbrake_torque_nm,
+                share * spec.max_brake_torque_nm,
+                0.0 if steers else share * spec.max_handbrake_torque_nm,
                 LATERAL_MAX_LOAD,
                 spec.cornering_per_rad / CARLA_STIFFNESS_PER_UNIT,
                 LONGITUDINAL_STIFFNESS,
-                [100.0 * x_m, 100.0 * y_m, 100.0 * (position_m[2] + spec.wheel_radius_m)],
+                place,
             ]
         )
     return [
         [[rpm, torque_nm] for rpm, torque_nm in spec.torque_curve],
         spec.max_rpm,
-        ENGINE_INERTIA,
-        FULL_THROTTLE_DAMPING,
+        spec.engine_inertia_kgm2,
+        spec.full_throttle_damping_nms,
         spec.engine_drag_nms,
         FREE_DAMPING,
         spec.automatic_gearbox,
@@ -83,11 +80,32 @@ def physics_control_of(
         spec.final_ratio,
         [[ratio, spec.shift_down_fraction, spec.shift_up_fraction] for ratio in spec.gear_ratios],
         spec.mass_kg,
-        spec.drag_coefficient_m2 / area_m2,
-        [0.5 * spec.wheelbase_m - spec.cg_to_front_m, 0.0, 0.4],
+        spec.drag_coefficient_m2 / _reference_area_m2(spec),
+        [0.5 * spec.wheelbase_m - spec.cg_to_front_m, 0.0, spec.cg_height_m],
         [[speed_kmh, share] for speed_kmh, share in spec.steering_curve],
         wheels,
         False,
+    ]
+
+
+def wheel_offsets_m(spec: VehicleSpec) -> list[tuple[float, float]]:
+    """Forward and right of each wheel from the vehicle's origin, in the order of the message."""
+    half_base_m, half_track_m = 0.5 * spec.wheelbase_m, 0.5 * spec.track_m
+    if spec.is_two_wheeler:
+        return [(half_base_m, 0.0), (-half_base_m, 0.0)]
+    return [(x, y) for x in (half_base_m, -half_base_m) for y in (-half_track_m, half_track_m)]
+
+
+def _wheel_places_cm(spec: VehicleSpec, position_m: tuple[float, float, float], yaw_rad: float) -> list[list[float]]:
+    cosine, sine = math.cos(yaw_rad), math.sin(yaw_rad)
+    x_m, y_m, z_m = position_m
+    return [
+        [
+            100.0 * (x_m + forward_m * cosine - right_m * sine),
+            100.0 * (y_m + forward_m * sine + right_m * cosine),
+            100.0 * (z_m + spec.wheel_radius_m),
+        ]
+        for forward_m, right_m in wheel_offsets_m(spec)
     ]
 
 
@@ -102,22 +120,27 @@ def spec_with_physics_control(spec: VehicleSpec, fields: list[Any]) -> VehicleSp
         The changed specification.
 
     Raises:
-        ValueError: missing fields, no wheels, or values for which the model has no meaning.
+        ValueError: missing fields, another number of wheels than the vehicle has, or values for which the model has
+            no meaning.
     """
     if len(fields) < 17:
         raise ValueError(f"VehiclePhysicsControl has {len(fields)} fields; it must have 17")
     wheels, gears = fields[15], fields[10]
-    if not wheels or any(len(wheel) < 10 for wheel in wheels):
-        raise ValueError("VehiclePhysicsControl.wheels is empty or incomplete; each wheel must have 10 fields")
+    wanted = 2 if spec.is_two_wheeler else 4
+    if len(wheels) != wanted or any(len(wheel) < 10 for wheel in wheels):
+        raise ValueError(
+            f"VehiclePhysicsControl.wheels holds {len(wheels)} wheels; it must hold {wanted} with 10 fields each"
+        )
     if not gears or any(len(gear) < 3 for gear in gears):
         raise ValueError("VehiclePhysicsControl.forward_gears is empty or incomplete; each gear must have 3 fields")
-    steered_deg = max(wheel[2] for wheel in wheels)
-    center_x_m = float(fields[13][0])
-    count = len(wheels)
+    values = [[float(value) for value in wheel[:9]] for wheel in wheels]
+    friction, damping, steer_deg, radius_cm, brake_nm, hand_brake_nm, _, stiffness, _ = zip(*values, strict=True)
     return dataclasses.replace(
         spec,
         torque_curve=tuple((float(rpm), float(torque_nm)) for rpm, torque_nm in fields[0]),
         max_rpm=float(fields[1]),
+        engine_inertia_kgm2=float(fields[2]),
+        full_throttle_damping_nms=float(fields[3]),
         engine_drag_nms=float(fields[4]),
         automatic_gearbox=bool(fields[6]),
         gear_switch_time_s=float(fields[7]),
@@ -127,12 +150,14 @@ def spec_with_physics_control(spec: VehicleSpec, fields: list[Any]) -> VehicleSp
         shift_up_fraction=float(gears[0][2]),
         mass_kg=float(fields[11]),
         drag_coefficient_m2=float(fields[12]) * _reference_area_m2(spec),
-        cg_to_front_m=0.5 * spec.wheelbase_m - center_x_m,
+        cg_to_front_m=0.5 * spec.wheelbase_m - float(fields[13][0]),
+        cg_height_m=float(fields[13][2]),
         steering_curve=tuple((float(speed_kmh), float(share)) for speed_kmh, share in fields[14]),
-        tyre_friction=CARLA_FRICTION_PER_UNIT * sum(float(wheel[0]) for wheel in wheels) / count,
-        max_steer_rad=math.radians(float(steered_deg)),
-        wheel_radius_m=sum(float(wheel[3]) for wheel in wheels) / count / 100.0,
-        max_brake_torque_nm=sum(float(wheel[4]) for wheel in wheels) / count,
-        max_handbrake_torque_nm=max(float(wheel[5]) for wheel in wheels),
-        cornering_per_rad=CARLA_STIFFNESS_PER_UNIT * sum(float(wheel[7]) for wheel in wheels) / count,
+        tyre_friction=CARLA_FRICTION_PER_UNIT * sum(friction) / wanted,
+        wheel_damping_nms=sum(damping) / wanted,
+        max_steer_rad=math.radians(max(steer_deg)),
+        wheel_radius_m=sum(radius_cm) / wanted / 100.0,
+        max_brake_torque_nm=sum(brake_nm) / 4.0,
+        max_handbrake_torque_nm=sum(hand_brake_nm) / 2.0,
+        cornering_per_rad=CARLA_STIFFNESS_PER_UNIT * sum(stiffness) / wanted,
     )

@@ -6,44 +6,20 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from carla_server.dynamics.vehicle_families import (
+    FAMILIES,
+    FRONT_DRIVE,
+    RPM_PER_RADPS,
+    VehicleFigures,
+    least_max_rpm,
+    steer_for_circle_rad,
+    torque_curve,
+)
+
 GRAVITY_MPS2 = 9.81
 """Standard gravity as CARLA's default physics scene has it."""
 
 _CAR_STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
-_COMBUSTION_GEARS = (4.25, 2.52, 1.66, 1.22, 1.0)
-_COMBUSTION_SHAPE = ((0.0, 0.7), (0.25, 0.9), (0.55, 1.0), (0.8, 0.92), (1.0, 0.65))
-_ELECTRIC_SHAPE = ((0.0, 1.0), (0.26, 1.0), (0.33, 0.79), (0.45, 0.58), (0.6, 0.43), (0.8, 0.33), (1.0, 0.26))
-
-
-@dataclass(frozen=True)
-class _Family:
-    """Typical values per kilogram or metre of one kind of vehicle."""
-
-    torque_nm_per_kg: float
-    shape: tuple[tuple[float, float], ...]
-    max_rpm: float
-    gears: tuple[float, ...]
-    final_ratio: float
-    wheel_radius_m: float
-    wheelbase_share: float
-    max_steer_deg: float
-    friction: float
-    drag_area_factor: float
-    front_drive: float
-    brake_g: float
-
-
-_FAMILIES = {
-    "car": _Family(0.19, _COMBUSTION_SHAPE, 6500.0, _COMBUSTION_GEARS, 4.0, 0.35, 0.6, 37.0, 1.05, 0.31, 0.5, 1.3),
-    "electric": _Family(0.22, _ELECTRIC_SHAPE, 16000.0, (1.0,), 9.0, 0.35, 0.6, 37.0, 1.05, 0.23, 0.3, 1.3),
-    "van": _Family(0.16, _COMBUSTION_SHAPE, 5000.0, _COMBUSTION_GEARS, 4.2, 0.36, 0.6, 38.0, 1.0, 0.4, 0.5, 1.2),
-    "truck": _Family(0.11, _COMBUSTION_SHAPE, 3200.0, _COMBUSTION_GEARS, 5.4, 0.5, 0.55, 42.0, 0.85, 0.6, 0.0, 0.9),
-    "bus": _Family(0.11, _COMBUSTION_SHAPE, 3200.0, _COMBUSTION_GEARS, 5.4, 0.5, 0.55, 45.0, 0.85, 0.6, 0.0, 0.9),
-    "motorcycle": _Family(
-        0.3, _COMBUSTION_SHAPE, 10000.0, (2.6, 1.9, 1.5, 1.25, 1.1), 4.8, 0.33, 0.66, 35.0, 1.05, 0.55, 0.0, 1.1
-    ),
-    "bicycle": _Family(0.5, _ELECTRIC_SHAPE, 330.0, (1.0,), 1.0, 0.35, 0.66, 40.0, 0.8, 0.7, 0.0, 0.7),
-}
 
 
 @dataclass(frozen=True)
@@ -64,6 +40,8 @@ class VehicleSpec:
     """Distance between the axles, metres."""
     cg_to_front_m: float
     """Distance from the centre of gravity forward to the front axle, metres, below the wheelbase."""
+    cg_height_m: float
+    """Height of the centre of gravity above the road; it shifts load between the axles when the vehicle pulls."""
     track_m: float
     """Distance between left and right wheels, metres; small for two-wheelers."""
     wheel_radius_m: float
@@ -90,8 +68,14 @@ class VehicleSpec:
     """Share of max_rpm below which the automatic gearbox shifts down."""
     gear_switch_time_s: float
     """Time without drive torque during a gear change, seconds."""
+    engine_inertia_kgm2: float
+    """Moment of inertia of what turns with the engine (CARLA's moi), kg m^2."""
+    full_throttle_damping_nms: float
+    """Torque per engine speed that the engine loses at full throttle, N m s/rad."""
     engine_drag_nms: float
     """Engine braking torque per engine speed at zero throttle, N m s/rad."""
+    wheel_damping_nms: float
+    """Torque per wheel speed that slows each wheel, N m s/rad."""
     front_drive: float
     """Share of the drive torque that goes to the front axle, 0..1."""
     max_brake_torque_nm: float
@@ -116,11 +100,28 @@ class VehicleSpec:
             "wheel_radius_m",
             "max_rpm",
             "final_ratio",
-            "tyre_friction",
         ):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"VehicleSpec.{name} is {value}; it must be a finite number above 0")
+        for name in (
+            "tyre_friction",
+            "drag_coefficient_m2",
+            "engine_inertia_kgm2",
+            "full_throttle_damping_nms",
+            "engine_drag_nms",
+            "wheel_damping_nms",
+            "max_brake_torque_nm",
+            "max_handbrake_torque_nm",
+            "gear_switch_time_s",
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0.0):
+                raise ValueError(f"VehicleSpec.{name} is {value}; it must be a finite number, 0 or above")
+        if not (math.isfinite(self.cornering_per_rad) and self.cornering_per_rad > 0.0):
+            raise ValueError(
+                f"VehicleSpec.cornering_per_rad is {self.cornering_per_rad}; it must be a finite number above 0"
+            )
         for name in ("extent_m", "box_center_m"):
             if len(getattr(self, name)) != 3 or not all(math.isfinite(v) for v in getattr(self, name)):
                 raise ValueError(f"VehicleSpec.{name} is {getattr(self, name)}; it must be three finite numbers")
@@ -152,7 +153,12 @@ class VehicleSpec:
 
     @staticmethod
     def from_extent(
-        extent_m: tuple[float, float, float], mass_kg: float, base_type: str, *, electric: bool = False
+        extent_m: tuple[float, float, float],
+        mass_kg: float,
+        base_type: str,
+        *,
+        electric: bool = False,
+        figures: VehicleFigures | None = None,
     ) -> VehicleSpec:
         """Make a plausible vehicle of a size and mass.
 
@@ -160,49 +166,69 @@ class VehicleSpec:
             extent_m: half lengths of the bounding box (forward, right, up), metres.
             mass_kg: mass in kilograms.
             base_type: CARLA's `base_type` attribute: car, van, truck, bus, motorcycle or bicycle ("" counts as car).
-            electric: one gear and the torque of an electric motor (cars only).
+            electric: one gear and the torque of an electric motor (not for two-wheelers).
+            figures: what is known of the model; the rest is typical of its kind.
 
         Returns:
-            The specification; a Model 3-sized electric car needs about 6 s from 0 to 100 km/h.
+            The specification.
 
         Raises:
             ValueError: unknown base_type, or a size or mass that is not above 0.
         """
         base_type = base_type.lower() or "car"
-        if base_type not in _FAMILIES:
-            raise ValueError(f"base_type is {base_type!r}; known are {', '.join(sorted(_FAMILIES))}")
+        if base_type not in FAMILIES:
+            raise ValueError(f"base_type is {base_type!r}; known are {', '.join(sorted(FAMILIES))}")
         if not all(math.isfinite(half) and half > 0.0 for half in extent_m):
             raise ValueError(f"extent_m is {extent_m}; it must be three finite numbers above 0")
-        family = _FAMILIES["electric" if electric and base_type == "car" else base_type]
+        if not (math.isfinite(mass_kg) and mass_kg > 0.0):
+            raise ValueError(f"mass_kg is {mass_kg}; it must be a finite number above 0")
+        figures = figures or VehicleFigures()
+        kind = FAMILIES[base_type]
         two_wheels = base_type in ("motorcycle", "bicycle")
-        wheelbase_m = 2.0 * extent_m[0] * family.wheelbase_share
+        motor = FAMILIES["electric"] if electric and not two_wheels else kind
+        wheelbase_m = figures.wheelbase_m or 2.0 * extent_m[0] * kind.wheelbase_share
+        track_m = figures.track_m or (0.2 if two_wheels else 1.6 * extent_m[1])
+        max_steer_rad = math.radians(kind.max_steer_deg)
+        if figures.turning_circle_m:
+            max_steer_rad = steer_for_circle_rad(figures.turning_circle_m, wheelbase_m, track_m)
+        power_kw = figures.power_kw or motor.power_kw_per_kg * mass_kg
+        torque_nm = figures.torque_nm or motor.torque_nm_per_kg * mass_kg
+        max_rpm = max(motor.max_rpm, least_max_rpm(power_kw, torque_nm))
+        wheel_rpm = (figures.top_speed_kmh or motor.top_speed_kmh) / 3.6 / kind.wheel_radius_m * RPM_PER_RADPS
+        final_ratio = 1.0 if base_type == "bicycle" else 0.95 * max_rpm / (wheel_rpm * motor.gears[-1])
         weight_n = mass_kg * GRAVITY_MPS2
-        peak_nm = family.torque_nm_per_kg * mass_kg
         return VehicleSpec(
             mass_kg=mass_kg,
             extent_m=extent_m,
             box_center_m=(0.0, 0.0, extent_m[2]),
             wheelbase_m=wheelbase_m,
             cg_to_front_m=0.49 * wheelbase_m,
-            track_m=0.2 if two_wheels else 1.6 * extent_m[1],
-            wheel_radius_m=family.wheel_radius_m,
-            max_steer_rad=math.radians(family.max_steer_deg),
+            cg_height_m=0.7 * extent_m[2] if base_type != "motorcycle" else 0.8 * extent_m[2],
+            track_m=track_m,
+            wheel_radius_m=kind.wheel_radius_m,
+            max_steer_rad=max_steer_rad,
             steering_curve=_CAR_STEERING_CURVE,
             steer_rate_per_s=5.0,
-            torque_curve=tuple((share * family.max_rpm, peak_nm * torque) for share, torque in family.shape),
-            max_rpm=family.max_rpm,
-            gear_ratios=family.gears,
-            final_ratio=family.final_ratio,
+            torque_curve=torque_curve(
+                motor.efficiency * power_kw, motor.efficiency * torque_nm, max_rpm, electric=motor.electric
+            ),
+            max_rpm=max_rpm,
+            gear_ratios=motor.gears,
+            final_ratio=final_ratio,
             automatic_gearbox=True,
-            shift_up_fraction=0.78,
-            shift_down_fraction=0.36,
-            gear_switch_time_s=0.2 if len(family.gears) > 1 else 0.0,
-            engine_drag_nms=0.012 * peak_nm / (family.max_rpm / 60.0),
-            front_drive=family.front_drive,
-            max_brake_torque_nm=family.brake_g * weight_n * family.wheel_radius_m / 4.0,
-            max_handbrake_torque_nm=0.5 * weight_n * family.wheel_radius_m / 2.0,
-            tyre_friction=family.friction,
+            shift_up_fraction=0.88,
+            shift_down_fraction=0.42,
+            gear_switch_time_s=0.2 if len(motor.gears) > 1 else 0.0,
+            engine_inertia_kgm2=motor.engine_inertia_kgm2,
+            full_throttle_damping_nms=0.0,
+            engine_drag_nms=0.0 if base_type == "bicycle" else 0.1 * torque_nm / (max_rpm / RPM_PER_RADPS),
+            wheel_damping_nms=kind.wheel_damping_nms,
+            front_drive=FRONT_DRIVE.get(figures.driven, kind.front_drive),
+            max_brake_torque_nm=kind.brake_g * weight_n * kind.wheel_radius_m / 4.0,
+            max_handbrake_torque_nm=0.5 * weight_n * kind.wheel_radius_m / 2.0,
+            tyre_friction=kind.friction,
             cornering_per_rad=13.0,
-            drag_coefficient_m2=family.drag_area_factor * 4.0 * extent_m[1] * extent_m[2] * 0.85,
-            rolling_resistance=0.013,
+            drag_coefficient_m2=figures.drag_area_m2
+            or kind.drag_area_factor * 4.0 * extent_m[1] * extent_m[2] * 0.85,
+            rolling_resistance=0.005 if base_type == "bicycle" else 0.011,
         )

@@ -20,6 +20,12 @@ JUMP_SPEED_MPS = 4.2
 STEP_UP_M = 0.45
 """Ground at most this far below the feet is stepped down to, not fallen to."""
 
+FOOT_ERROR_M = 0.6
+"""Led walkers whose feet are this close to the ground are put on it: a navigation mesh only approximates it."""
+
+LYING_DEG = -90.0
+"""Pitch of a walker that fell: on its back."""
+
 TELEPORT_M = 2.0
 """A set pose farther away than this in one tick is a jump and gives no velocity."""
 
@@ -37,6 +43,7 @@ class WalkerFleet(ActorRows):
         control: (N, 5) float64 direction x, y, z, speed (m/s), jump.
         simulate_physics: (N,) bool; without it a walker moves only by `set_pose` and `set_state`.
         led: (N,) bool; True since the last `set_state`, until a `set_control` lets the walker walk by itself.
+        fallen: (N,) bool; a fallen walker lies on the ground and obeys nobody.
         extent_m: (N, 3) float64 half lengths of the boxes.
         mass_kg: (N,) float64.
         stride_m: (N,) float64 distance walked, for the gait.
@@ -51,6 +58,7 @@ class WalkerFleet(ActorRows):
         ("control", 5, np.float64),
         ("simulate_physics", 0, np.bool_),
         ("led", 0, np.bool_),
+        ("fallen", 0, np.bool_),
         ("extent_m", 3, np.float64),
         ("mass_kg", 0, np.float64),
         ("stride_m", 0, np.float64),
@@ -67,6 +75,7 @@ class WalkerFleet(ActorRows):
     control: np.ndarray
     simulate_physics: np.ndarray
     led: np.ndarray
+    fallen: np.ndarray
     extent_m: np.ndarray
     mass_kg: np.ndarray
     stride_m: np.ndarray
@@ -143,6 +152,8 @@ class WalkerFleet(ActorRows):
         """
         row = self.index_of(actor_id)
         pose = finite("pose6", pose6, 6)
+        if self.fallen[row]:
+            return
         pose[2] += self.extent_m[row, 2]
         self.position_m[row] = pose[:3]
         self.rotation_rad[row] = np.radians(pose[3:])
@@ -157,6 +168,17 @@ class WalkerFleet(ActorRows):
     def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
         """Let a walker walk by its control (True) or only by set poses (False)."""
         self.simulate_physics[self.index_of(actor_id)] = enabled
+
+    def fall(self, actor_id: int) -> None:
+        """Let a walker drop to the ground and stay there."""
+        row = self.index_of(actor_id)
+        if self.fallen[row]:
+            return
+        self.fallen[row] = True
+        self.control[row] = 0.0
+        self.rotation_rad[row, 0] = math.radians(LYING_DEG)
+        self.position_m[row, 2] += self.extent_m[row, 0] - self.extent_m[row, 2]
+        self._position_before_m[row, 2] = self.position_m[row, 2]
 
     def push(self, row: int, velocity_mps: Sequence[float], shift_m: Sequence[float]) -> None:
         """Knock a walker that walks by itself (collisions): planar velocity and shift, (2,) each."""
@@ -174,14 +196,16 @@ class WalkerFleet(ActorRows):
         if not len(self):
             return
         position, rotation, control = self.position_m, self.rotation_rad, self.control
-        walks = self.simulate_physics & ~self.led
-        if walks.any():
+        walks = self.simulate_physics & ~self.led & ~self.fallen
+        slides = self.fallen & self._pushed_mps.any(axis=1)
+        if np.count_nonzero(walks) or np.count_nonzero(slides):
             direction_x, direction_y, speed = control[:, DIRECTION_X], control[:, DIRECTION_Y], control[:, SPEED]
             length = np.hypot(direction_x, direction_y)
             scale = np.where(walks & (length > 1e-6), speed / np.maximum(length, 1e-6), 0.0)
             push = self._pushed_mps
-            position[:, 0] += (direction_x * scale + push[:, 0] * walks) * delta_s
-            position[:, 1] += (direction_y * scale + push[:, 1] * walks) * delta_s
+            pushed = walks | slides
+            position[:, 0] += (direction_x * scale + push[:, 0] * pushed) * delta_s
+            position[:, 1] += (direction_y * scale + push[:, 1] * pushed) * delta_s
             push *= math.exp(-6.0 * delta_s)
             wanted = np.where(scale > 0.0, np.arctan2(direction_y, direction_x), rotation[:, 1])
             turn = np.remainder(wanted - rotation[:, 1] + math.pi, 2.0 * math.pi) - math.pi
@@ -191,6 +215,8 @@ class WalkerFleet(ActorRows):
                 walks, np.remainder(rotation[:, 1] + math.pi, 2.0 * math.pi) - math.pi, rotation[:, 1]
             )
             self._walk_on(ground, walks, delta_s)
+        if np.count_nonzero(self.led):
+            self._stand_on(ground)
         moved = position - self._position_before_m
         moved[np.abs(moved).max(axis=1) > TELEPORT_M] = 0.0
         velocity = moved / delta_s
@@ -201,6 +227,13 @@ class WalkerFleet(ActorRows):
         self.angular_velocity_radps[:, 2] = turned / delta_s
         self._position_before_m = position.copy()
         self._yaw_before_rad = rotation[:, 1].copy()
+
+    def _stand_on(self, ground: Ground) -> None:
+        """Put led walkers' feet on the ground that is close below or above them."""
+        position = self.position_m
+        rest = ground.height_m(position[:, 0], position[:, 1]) + self.extent_m[:, 2]
+        close = self.led & ~self.fallen & (np.abs(position[:, 2] - rest) <= FOOT_ERROR_M)
+        position[:, 2] = np.where(close, rest, position[:, 2])
 
     def _walk_on(self, ground: Ground, walks: np.ndarray, delta_s: float) -> None:
         """Keep walking feet on the ground, let those above it fall, and start jumps."""

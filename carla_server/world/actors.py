@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from carla_server.dynamics.ackermann import AckermannDriver
 from carla_server.wire.layouts import Layout
 from carla_server.wire.structs import ActorDescription, Pose, Vector
+from carla_server.world.skeleton import CustomPose
 
 ZERO: Vector = (0.0, 0.0, 0.0)
 
@@ -93,16 +95,31 @@ class Vehicle(Actor):
         light_state: bits of carla.VehicleLightState.
         open_doors: bits by carla.VehicleDoor.
         color: (r, g, b) bytes.
+        ackermann: drives it while a client commands speeds instead of pedals.
+        physics_message: the VehiclePhysicsControl that a client set last, None before that.
+        wheel_steer_deg, wheel_pitch_deg: wheel -> angle that a client set by hand; it shows and moves nothing.
     """
 
     light_state: int = 0
     open_doors: int = 0
     color: tuple[int, int, int] = (17, 37, 103)
+    ackermann: AckermannDriver = field(default_factory=AckermannDriver)
+    physics_message: list | None = None
+    wheel_steer_deg: dict[int, float] = field(default_factory=dict)
+    wheel_pitch_deg: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class Walker(Actor):
-    """A pedestrian; its origin is the middle of its box, how it moves is in the fleet."""
+    """A pedestrian; its origin is the middle of its box, how it moves is in the fleet.
+
+    Attributes:
+        pose_of_client: changes to its skeleton.
+        invincible: whether collisions leave it alive.
+    """
+
+    pose_of_client: CustomPose = field(default_factory=CustomPose)
+    invincible: bool = True
 
 
 @dataclass(eq=False)

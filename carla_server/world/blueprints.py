@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from carla_server.world.prop_blueprints import PROP_EXTENTS_M, size_word
 from carla_server.world.vehicle_blueprints import VEHICLES, VehicleBlueprint
 
 
@@ -193,51 +194,13 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
 }
 """Sensor blueprints and their attributes."""
 
-_PROP_SIZES: tuple[tuple[float, float, float, str], ...] = (
-    (
-        0.15,
-        0.15,
-        0.35,
-        "trafficcone01 trafficcone02 constructioncone gnome wateringcan plasticbag trashbag brokentile01 "
-        "brokentile02 brokentile03 brokentile04 colacan dirtdebris01 dirtdebris02 dirtdebris03 mobile "
-        "purse briefcase bikehelmet motorhelmet shoppingbag travelcase guitarcase creasedbox01 "
-        "creasedbox02 creasedbox03 box01 box02 box03 gardenlamp map mesh ironplank garbage01 garbage02 "
-        "garbage03 garbage04 garbage05 garbage06",
-    ),
-    (
-        0.35,
-        0.35,
-        0.55,
-        "barrel bin trashcan01 trashcan02 trashcan03 trashcan04 trashcan05 plasticchair plantpot01 "
-        "plantpot02 plantpot03 plantpot04 plantpot05 plantpot06 plantpot07 plantpot08 mailbox "
-        "streetfountain shoppingcart shoppingtrolley doghouse warningaccident warningconstruction "
-        "trafficwarning streetsign streetsign01 streetsign04",
-    ),
-    (
-        0.9,
-        0.3,
-        0.5,
-        "bench01 bench02 bench03 streetbarrier chainbarrier chainbarrierend bikeparking barbeque atm "
-        "plastictable table maptable swing slide swingcouch clothesline calibrator platformgarbage01 "
-        "haybale haybalelb",
-    ),
-    (
-        1.5,
-        1.0,
-        1.2,
-        "advertisement busstop container clothcontainer glasscontainer fountain kiosk_01 pergola "
-        "trampoline vendingmachine foodcart",
-    ),
-)
-"""Half extents in metres and the props of about that size."""
-
 WALKER_EXTENT_M = {"adult": (0.188, 0.188, 0.930), "child": (0.160, 0.160, 0.620), "elderly": (0.188, 0.188, 0.900)}
 WALKER_COUNT = 52
 _CHILDREN = frozenset((9, 10, 11, 12, 13, 14, 48, 49))
 
 
 def _vehicle_attributes(vehicle: VehicleBlueprint) -> tuple[Attribute, ...]:
-    motor = vehicle.base_type != "bicycle"
+    driver = () if vehicle.wheels > 2 else (Attribute("driver_id", AttributeType.INT, "1", ("1", "2", "3", "4")),)
     return (
         _int("number_of_wheels", vehicle.wheels, modifiable=False),
         _str("object_type", "", ("",), False),
@@ -245,8 +208,9 @@ def _vehicle_attributes(vehicle: VehicleBlueprint) -> tuple[Attribute, ...]:
         _str("special_type", vehicle.special_type, (), False),
         _int("generation", vehicle.generation, modifiable=False),
         Attribute("color", AttributeType.COLOR, vehicle.colors[0], vehicle.colors),
-        _bool("has_lights", motor, False),
-        _bool("has_dynamic_doors", vehicle.generation == 2 and vehicle.wheels == 4, False),
+        *driver,
+        _bool("has_lights", vehicle.has_lights, False),
+        _bool("has_dynamic_doors", vehicle.has_doors, False),
         _bool("sticky_control", True),
         _bool("terramechanics", False),
         _str("role_name", "autopilot", ("autopilot", "scenario", "ego_vehicle")),
@@ -283,12 +247,10 @@ def _build() -> dict[str, Blueprint]:
     for name, attributes in SENSORS.items():
         add(name, (*attributes, _str("ros_name", name)))
     prop_role = _str("role_name", "prop")
-    for half_length_m, half_width_m, half_height_m, names in _PROP_SIZES:
-        extent_m = (half_length_m, half_width_m, half_height_m)
-        size = "small" if extent_m[2] < 0.5 else "medium" if extent_m[2] < 1.0 else "big"
-        for name in sorted(names.split()):
-            add(f"static.prop.{name}", (prop_role, _str("size", size, (), False)), extent_m=extent_m)
-    add("static.trigger.friction", (*_floats("friction 3.5 extent_x 1 extent_y 1 extent_z 1"), prop_role))
+    for name, extent_m in PROP_EXTENTS_M.items():
+        own = (_str("mesh_path", ""), *_floats("scale 1 mass 0")) if name == "mesh" else ()
+        add(f"static.prop.{name}", (prop_role, _str("size", size_word(extent_m), (), False), *own), extent_m=extent_m)
+    add("static.trigger.friction", (*_floats("friction 3.5 extent_x 100 extent_y 100 extent_z 100"), prop_role))
     add("util.actor.empty", (prop_role,))
     for vehicle in VEHICLES:
         add(vehicle.blueprint_id, _vehicle_attributes(vehicle), vehicle, vehicle.extent_m)

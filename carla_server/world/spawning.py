@@ -41,6 +41,9 @@ SENSOR_FAMILIES: dict[str, str] = {
 }
 """Blueprint -> family of the sensors that this server measures."""
 
+ROLLED_OVER_M = 0.2
+"""Props up to this height lie on the road and stop nobody: planks, tiles, debris."""
+
 MEASURED_BY_CLIENT = "sensor.other.lane_invasion"
 
 REFUSED_SENSORS: dict[str, str] = {
@@ -101,7 +104,14 @@ def make_actor(
     if kind == "walker":
         box = BoundingBox(extent_m=blueprint.extent_m)
         tags = (int(SemanticTag.PEDESTRIANS),)
-        return Walker(*common, box=box, semantic_tags=tags, attachment=attachment, attributes=attributes)
+        return Walker(
+            *common,
+            box=box,
+            semantic_tags=tags,
+            attachment=attachment,
+            attributes=attributes,
+            invincible=attributes["is_invincible"].lower() != "false",
+        )
     if blueprint.blueprint_id in SENSOR_FAMILIES:
         return Sensor(
             *common,
@@ -120,8 +130,14 @@ def make_actor(
         )
     if blueprint.blueprint_id.startswith("static.prop."):
         box = BoundingBox((0.0, 0.0, blueprint.extent_m[2]), blueprint.extent_m)
-        tags = (int(SemanticTag.STATIC),)
-        return Actor(*common, box=box, semantic_tags=tags, attachment=attachment, attributes=attributes)
+        return Actor(
+            *common,
+            box=box,
+            semantic_tags=(int(SemanticTag.STATIC),),
+            attachment=attachment,
+            attributes=attributes,
+            collides=2.0 * blueprint.extent_m[2] > ROLLED_OVER_M,
+        )
     return Actor(*common, attachment=attachment, attributes=attributes, collides=False)
 
 

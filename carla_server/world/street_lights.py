@@ -36,11 +36,28 @@ class StreetLights:
             for lamp in placements
             if lamp.kind is PropKind.STREET_LAMP
         }
+        self._switched_by_hand: set[int] = set()
+        self._day_night_cycle = True
 
-    def to_wire(self) -> list:
-        """List of carla.LightState arrays."""
+    def follow_day_and_night(self, active: bool) -> None:
+        """Let the sun switch all lamps (as at the start), or leave them to clients as they are."""
+        self._day_night_cycle = active
+        if active:
+            self._switched_by_hand.clear()
+
+    def to_wire(self, sun_altitude_deg: float) -> list:
+        """List of carla.LightState arrays; lamps that the sun switches are on while it is below the horizon."""
+        night = self._day_night_cycle and sun_altitude_deg < 0.0
+        by_hand = self._switched_by_hand
         return [
-            [number, list(lamp.position_m), lamp.intensity, lamp.group, list(lamp.color), lamp.active]
+            [
+                number,
+                list(lamp.position_m),
+                lamp.intensity,
+                lamp.group,
+                list(lamp.color),
+                lamp.active if number in by_hand else night,
+            ]
             for number, lamp in self._lamps.items()
         ]
 
@@ -55,6 +72,7 @@ class StreetLights:
             lamp = self._lamps.get(read_int(number, "light id"))
             if lamp is None:
                 continue
+            self._switched_by_hand.add(number)
             channels = [read_int(channel, "light colour", 0, 255) for channel in read_array(color, "light colour", 3)]
             self._lamps[number] = replace(
                 lamp,

@@ -1,12 +1,16 @@
-"""The vehicles of CARLA 0.9.16's library: names, sizes, masses and what examples filter by.
+"""The vehicles of CARLA 0.9.16's library: names, sizes, masses, engines and what examples filter by.
 
-Half extents follow the bounding boxes that CARLA 0.9.13-0.9.16 clients print; masses are the makers' kerb weights.
+Half extents follow the bounding boxes that CARLA 0.9.13-0.9.16 clients print; masses are kerb weights (two-wheelers
+with their rider). The engines' figures are those of the makers' data sheets for a common version of the model, as far
+as known to us; how well the result drives like the model is checked for those in `benchmarks/vehicle_figures.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from carla_server.dynamics import VehicleFigures, VehicleSpec
 from carla_server.semantics import SemanticTag
 
 
@@ -20,7 +24,7 @@ class VehicleBlueprint:
         mass_kg: kerb weight.
         base_type: car, truck, van, bus, motorcycle or bicycle.
         special_type: emergency, taxi, electric or empty.
-        generation: 1 or 2, as CARLA numbers the looks of its models.
+        generation: 1 or 2, as CARLA's catalogue numbers the looks of its models.
         colors: recommended "r,g,b".
     """
 
@@ -51,6 +55,95 @@ class VehicleBlueprint:
         }.get(self.base_type, SemanticTag.CAR)
         return (int(SemanticTag.RIDER), int(tag)) if self.wheels == 2 else (int(tag),)
 
+    @property
+    def has_lights(self) -> bool:
+        """Whether CARLA's catalogue gives the model lamps that can be switched."""
+        return self.generation == 2 or self.name in _FIRST_GENERATION_WITH_LIGHTS
+
+    @property
+    def has_doors(self) -> bool:
+        """Whether CARLA's catalogue gives the model doors that open."""
+        return self.generation == 2 and self.name not in _SECOND_GENERATION_WITHOUT_DOORS
+
+    @cached_property
+    def spec(self) -> VehicleSpec:
+        """Its mechanics; the electric pick-up that CARLA counts among the trucks drives like a car."""
+        electric = self.special_type == "electric"
+        kind = "car" if electric else self.base_type
+        return VehicleSpec.from_extent(
+            self.extent_m, self.mass_kg, kind, electric=electric, figures=_FIGURES[self.name]
+        )
+
+
+_ENGINES = """
+audi.a2                      55   126  2.405  10.7  173  front
+audi.etron                  300   664  2.928  12.2  200  all
+audi.tt                     155   350  2.468  11.0  240  all
+bh.crossbike               0.25    60   1.08   3.3    -  rear
+bmw.grandtourer             100   220  2.780  11.7  205  front
+carlamotors.carlacola       110   500  3.000  12.5  120  rear
+carlamotors.european_hgv    220  1250  4.300  16.0  110  rear
+carlamotors.firetruck       334  2200  4.500  15.0  125  all
+chevrolet.impala            227   358  2.837  11.8  240  front
+citroen.c3                   81   205  2.540  10.7  188  front
+diamondback.century        0.33    60   1.00   3.3    -  rear
+dodge.charger_2020          276   534  3.052  11.8  230  rear
+dodge.charger_police        276   534  3.052  11.8  230  rear
+dodge.charger_police_2020   276   534  3.052  11.8  230  rear
+ford.ambulance              227   570  4.010  14.9  140  rear
+ford.crown                  167   373  2.911  12.3  200  rear
+ford.mustang                168   420  2.743  11.6  190  rear
+gazelle.omafiets           0.20    60   1.15   3.5    -  rear
+harley-davidson.low_rider    64   150  1.630   6.0  180  rear
+jeep.wrangler_rubicon       209   353  2.424  10.6  180  all
+kawasaki.ninja               50    64  1.410   5.4  210  rear
+lincoln.mkz_2017            183   373  2.850  11.7  210  front
+lincoln.mkz_2020            183   373  2.850  11.7  210  front
+mercedes.coupe              155   350  2.760  11.2  240  rear
+mercedes.coupe_2020         190   370  2.840  11.2  250  rear
+mercedes.sprinter           120   380  3.665  13.5  160  rear
+micro.microlino            12.5    89  1.566   8.0   90  rear
+mini.cooper_s               128   240  2.467  10.7  225  front
+mini.cooper_s_2021          131   280  2.670  11.3  225  front
+mitsubishi.fusorosa         129   430  5.285  18.0  110  rear
+nissan.micra                 59   110  2.450   9.9  168  front
+nissan.patrol               118   380  2.970  12.2  160  all
+nissan.patrol_2021          298   560  3.075  12.5  210  all
+seat.leon                   110   250  2.578  10.7  215  front
+tesla.cybertruck            447  1000  3.635  13.7  180  all
+tesla.model3                324   493  2.875  11.6  225  all
+toyota.prius                100   207  2.700  10.8  180  front
+vespa.zx125                 7.1  10.2  1.280   4.4   95  rear
+volkswagen.t2                49   140  2.400  11.3  125  rear
+volkswagen.t2_2021           49   140  2.400  11.3  125  rear
+yamaha.yzf                   86    62  1.375   6.4  260  rear
+"""
+"""Name, kW, N m, wheelbase and turning circle in metres, top speed in km/h (- for bicycles), driven wheels."""
+
+
+def _read_engines(table: str) -> dict[str, VehicleFigures]:
+    figures = {}
+    for line in table.strip().splitlines():
+        name, power, torque, wheelbase, circle, speed, driven = line.split()
+        top_speed_kmh = 0.0 if speed == "-" else float(speed)
+        figures[name] = VehicleFigures(
+            power_kw=float(power),
+            torque_nm=float(torque),
+            wheelbase_m=float(wheelbase),
+            turning_circle_m=float(circle),
+            top_speed_kmh=top_speed_kmh,
+            driven=driven,
+        )
+    return figures
+
+
+_FIGURES = _read_engines(_ENGINES)
+
+
+_FIRST_GENERATION_WITH_LIGHTS = frozenset(
+    ("dodge.charger_police", "lincoln.mkz_2017", "tesla.model3", "vespa.zx125", "volkswagen.t2", "yamaha.yzf")
+)
+_SECOND_GENERATION_WITHOUT_DOORS = frozenset(("mitsubishi.fusorosa", "tesla.cybertruck"))
 
 _V = VehicleBlueprint
 
@@ -62,7 +155,7 @@ VEHICLES: tuple[VehicleBlueprint, ...] = (
     _V("bmw.grandtourer", (2.305, 1.120, 0.833), 1550),
     _V("carlamotors.carlacola", (2.601, 1.307, 1.233), 4500, "truck"),
     _V("carlamotors.european_hgv", (3.967, 1.446, 1.900), 8600, "truck", generation=2),
-    _V("carlamotors.firetruck", (4.234, 1.445, 1.910), 9200, "truck", "emergency", 2, ("150,20,20",)),
+    _V("carlamotors.firetruck", (4.234, 1.445, 1.910), 18000, "truck", "emergency", 2, ("150,20,20",)),
     _V("chevrolet.impala", (2.678, 1.016, 0.705), 1660),
     _V("citroen.c3", (1.993, 0.925, 0.812), 1130),
     _V("diamondback.century", (0.821, 0.429, 0.880), 88, "bicycle"),
@@ -89,8 +182,8 @@ VEHICLES: tuple[VehicleBlueprint, ...] = (
     _V("nissan.patrol", (2.302, 0.966, 0.927), 2200),
     _V("nissan.patrol_2021", (2.782, 1.060, 1.022), 2750, generation=2),
     _V("seat.leon", (2.096, 0.908, 0.737), 1300),
-    _V("tesla.cybertruck", (3.136, 1.194, 1.049), 3000, "truck", "electric"),
-    _V("tesla.model3", (2.395, 1.081, 0.744), 1845, special_type="electric", generation=2),
+    _V("tesla.cybertruck", (3.136, 1.194, 1.049), 3000, "truck", "electric", 2),
+    _V("tesla.model3", (2.395, 1.081, 0.744), 1845, special_type="electric"),
     _V("toyota.prius", (2.256, 1.003, 0.762), 1390),
     _V("vespa.zx125", (0.902, 0.430, 0.780), 200, "motorcycle"),
     _V("volkswagen.t2", (2.240, 1.034, 1.019), 1340, "van"),

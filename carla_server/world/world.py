@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from carla_server.dynamics import CollisionWorld, Contact, VehicleFleet, VehicleSpec, WalkerFleet
+from carla_server.dynamics.ackermann import AckermannDriver, drive_all
 from carla_server.dynamics.obstacle_tags import tags_of
 from carla_server.roads.town import Town
 from carla_server.sensors.camera import PictureSource
@@ -28,6 +29,7 @@ from carla_server.wire.stream import Buffer, pack_snapshot
 from carla_server.wire.structs import ActorDescription, EpisodeSettings, InvalidArgument, Pose
 from carla_server.world import spawning
 from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
+from carla_server.world.friction import FRICTION_TRIGGER, FrictionTriggers
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.poses import compose, wrap_deg
 from carla_server.world.regulation import LightTriggers
@@ -40,6 +42,9 @@ from carla_server.world.weather import DEFAULT_WEATHER, WeatherValues
 WORLD_STREAM_ID = 1
 REAL_TIME_DELTA_S = 0.05
 """Length of a tick where the client has set no fixed delta."""
+
+_FELLING_IMPULSE_NS = 100.0
+"""A push that knocks a grown-up over: 75 kg at a quick walk."""
 
 _REACH_M = 500.0  # beyond the map's edge
 
@@ -126,6 +131,8 @@ class World:
         self.walkers = WalkerFleet()
         self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
         self.lights = TrafficLights(town.traffic_lights)
+        self.friction = FrictionTriggers()
+        self.ackermann: dict[int, AckermannDriver] = {}
         self.street_lights = StreetLights(town.placements)
         self._table = SnapshotTable()
         self._props: set[int] = set()
@@ -188,6 +195,8 @@ class World:
             self.vehicles.add(actor.actor_id, _vehicle_spec(actor), np.array(world_pose))
         elif isinstance(actor, Walker):
             self.walkers.add(actor.actor_id, extent_m=actor.box.extent_m, pose6=np.array(world_pose))
+        elif actor.type_id == FRICTION_TRIGGER:
+            self.friction.place(actor.actor_id, actor.attributes, world_pose)
         elif actor.collides and attachment is None:
             self._place_prop(actor)
         self._next_actor_id = max(self._next_actor_id, actor.actor_id + 1)
@@ -207,6 +216,7 @@ class World:
         del self.actors[actor_id]
         if isinstance(actor, Vehicle):
             self.vehicles.remove(actor_id)
+            self.ackermann.pop(actor_id, None)
         elif isinstance(actor, Walker):
             self.walkers.remove(actor_id)
         elif isinstance(actor, Sensor):
@@ -214,6 +224,7 @@ class World:
         elif actor_id in self._props:
             self._props.discard(actor_id)
             self.collisions.remove_prop(actor_id)
+        self.friction.remove(actor_id)
         self._sort_actors()
 
     def actor(self, actor_id: int) -> Actor:
@@ -252,6 +263,8 @@ class World:
             self._table.update(actor)
             if actor.collides or actor.actor_id in self._props:
                 self._place_prop(actor)
+            elif actor.type_id == FRICTION_TRIGGER:
+                self.friction.place(actor.actor_id, actor.attributes, pose)
 
     def set_collides(self, actor: Actor, enabled: bool) -> None:
         """Switch whether an actor pushes others and blocks places to spawn at."""
@@ -282,11 +295,20 @@ class World:
         self.elapsed_s += delta_s
         self.last_delta_s = delta_s
         self.lights.step(delta_s)
+        if self.ackermann:
+            drive_all(self.ackermann, self.vehicles, delta_s)
+        if self.friction:
+            self.friction.apply(self.vehicles)
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
+<<<<<<< HEAD
         if self.tape is not None:
             self.tape.move_actors(self, delta_s)
+=======
+        if contacts:
+            self._let_fall(contacts)
+>>>>>>> bcced19 (Actors: full library with makers' figures, Ackermann control, bones, friction triggers, telemetry)
         self._write_vehicles()
         self._table.write_walkers(self.walkers)
         self._table.write_lights(self.lights)
@@ -355,6 +377,13 @@ class World:
             parent = (*parent[:3], 0.0, parent[4], 0.0)
         return compose(parent, attachment.pose)
 
+    def _let_fall(self, contacts: list[Contact]) -> None:
+        """Walkers that are not invincible do not get up after a crash."""
+        for contact in contacts:
+            other = self.actors.get(contact.other_id)
+            if isinstance(other, Walker) and not other.invincible and contact.impulse_ns > _FELLING_IMPULSE_NS:
+                self.walkers.fall(other.actor_id)
+
     def _follow_parents(self) -> None:
         for actor in self._attached:
             attachment = actor.attachment
@@ -379,5 +408,4 @@ def _vehicle_spec(actor: Vehicle) -> VehicleSpec:
     blueprint = spawning.blueprint_of(actor.type_id).vehicle
     if blueprint is None:
         raise InvalidArgument(f"{actor.type_id} is not a vehicle")
-    electric = blueprint.special_type == "electric"
-    return VehicleSpec.from_extent(blueprint.extent_m, blueprint.mass_kg, blueprint.base_type, electric=electric)
+    return blueprint.spec

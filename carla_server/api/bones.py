@@ -1,0 +1,179 @@
+"""Skeletons and parts of actors: walkers' bones and poses, vehicles' wheels, component and socket queries."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from carla_server.api.actors import vehicle_of, walker_of
+from carla_server.api.simulator import Simulator
+from carla_server.api.table import Returns, rows
+from carla_server.dynamics.physics_control import wheel_offsets_m
+from carla_server.wire.structs import (
+    InvalidArgument,
+    Pose,
+    pose_to_wire,
+    read_array,
+    read_float,
+    read_id,
+    read_pose,
+    read_str,
+)
+from carla_server.world.actors import Actor, Vehicle, Walker
+from carla_server.world.poses import compose
+from carla_server.world.skeleton import BONE_NAMES, blend, gait, in_component
+
+_ROOT = "root"
+_IDENTITY: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_FOUR_WHEELS = ("Wheel_Front_Left", "Wheel_Front_Right", "Wheel_Rear_Left", "Wheel_Rear_Right")
+_TWO_WHEELS = ("Wheel_Front", "Wheel_Rear")
+_BASE = "Vehicle_Base"
+
+
+def get_bones_transform(simulator: Simulator, actor_id: Any) -> list:
+    """carla.WalkerBoneControlOut: each bone's name and pose in the world, in the body's frame and in the parent's."""
+    walker = walker_of(simulator, actor_id)
+    relative = _relative_pose(simulator, walker)
+    component = in_component(relative)
+    feet = _feet(simulator, walker)
+    bones = [
+        [
+            name,
+            pose_to_wire(compose(feet, component[name])),
+            pose_to_wire(component[name]),
+            pose_to_wire(relative[name]),
+        ]
+        for name in BONE_NAMES
+    ]
+    return [bones]
+
+
+def set_bones_transform(simulator: Simulator, actor_id: Any, bones: Any) -> None:
+    """carla.WalkerBoneControlIn: poses of bones in their parents' frames; `blend_pose` shows them."""
+    walker = walker_of(simulator, actor_id)
+    wanted: dict[str, Pose] = {}
+    for entry in read_array(read_array(bones, "bones", 1)[0], "bone transforms"):
+        name, transform = read_array(entry, "bone transform", 2)[:2]
+        name = read_str(name, "bone name")
+        if name not in BONE_NAMES:
+            raise InvalidArgument(
+                f"bone {name!r} does not exist; get_bones() of the walker lists the {len(BONE_NAMES)}"
+            )
+        wanted[name] = read_pose(transform, f"transform of bone {name}")
+    walker.pose_of_client.relative.update(wanted)
+
+
+def blend_pose(simulator: Simulator, actor_id: Any, weight: Any) -> None:
+    """0 shows the walker's own gait, 1 the pose that the client set, values between mix them."""
+    walker_of(simulator, actor_id).pose_of_client.weight = read_float(weight, "blend", 0.0, 1.0)
+
+
+def get_pose_from_animation(simulator: Simulator, actor_id: Any) -> None:
+    """Make the pose of this moment the client's pose, as a start for changes."""
+    walker = walker_of(simulator, actor_id)
+    walker.pose_of_client.relative = _gait(simulator, walker)
+
+
+def get_actor_component_names(simulator: Simulator, actor_id: Any) -> list[str]:
+    simulator.world.actor(read_id(actor_id))
+    return [_ROOT]
+
+
+def get_actor_component_world_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
+    if component != _ROOT:
+        raise InvalidArgument(f"component {component!r} does not exist; actors of this server have {_ROOT!r}")
+    return pose_to_wire(simulator.world.pose_of(simulator.world.actor(read_id(actor_id))))
+
+
+def get_actor_component_relative_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
+    get_actor_component_world_transform(simulator, actor_id, component)
+    return pose_to_wire(_IDENTITY)
+
+
+def get_actor_bone_names(simulator: Simulator, actor_id: Any) -> list[str]:
+    return list(_bones(simulator, simulator.world.actor(read_id(actor_id))))
+
+
+def get_actor_bone_world_transforms(simulator: Simulator, actor_id: Any) -> list:
+    """Poses in the world, in the order of the names."""
+    actor = simulator.world.actor(read_id(actor_id))
+    origin = _feet(simulator, actor) if isinstance(actor, Walker) else simulator.world.pose_of(actor)
+    return [pose_to_wire(compose(origin, pose)) for pose in _bones(simulator, actor).values()]
+
+
+def get_actor_bone_relative_transforms(simulator: Simulator, actor_id: Any) -> list:
+    """Poses in the parent's frame (walkers) or the vehicle's, in the order of the names."""
+    actor = simulator.world.actor(read_id(actor_id))
+    bones = _relative_pose(simulator, actor) if isinstance(actor, Walker) else _bones(simulator, actor)
+    return [pose_to_wire(pose) for pose in bones.values()]
+
+
+def get_vehicle_bone_world_transforms(simulator: Simulator, actor_id: Any) -> list:
+    vehicle_of(simulator, actor_id)
+    return get_actor_bone_world_transforms(simulator, actor_id)
+
+
+def get_actor_socket_names(simulator: Simulator, actor_id: Any) -> list[str]:
+    """No actor of this server has sockets."""
+    simulator.world.actor(read_id(actor_id))
+    return []
+
+
+def get_actor_socket_world_transforms(simulator: Simulator, actor_id: Any) -> list:
+    return get_actor_socket_names(simulator, actor_id)
+
+
+def get_actor_socket_relative_transforms(simulator: Simulator, actor_id: Any) -> list:
+    return get_actor_socket_names(simulator, actor_id)
+
+
+def _gait(simulator: Simulator, walker: Walker) -> dict[str, Pose]:
+    fleet = simulator.world.walkers
+    row = fleet.index_of(walker.actor_id)
+    x_mps, y_mps, _ = fleet.velocity_mps[row].tolist()
+    return gait(2.0 * walker.box.extent_m[2], float(fleet.stride_m[row]), math.hypot(x_mps, y_mps))
+
+
+def _relative_pose(simulator: Simulator, walker: Walker) -> dict[str, Pose]:
+    return blend(_gait(simulator, walker), walker.pose_of_client)
+
+
+def _feet(simulator: Simulator, walker: Actor) -> Pose:
+    return compose(simulator.world.pose_of(walker), (0.0, 0.0, -walker.box.extent_m[2], 0.0, 0.0, 0.0))
+
+
+def _bones(simulator: Simulator, actor: Actor) -> dict[str, Pose]:
+    """Bone -> pose in the actor's frame (walkers: from the feet); empty for what has no bones."""
+    if isinstance(actor, Walker):
+        return in_component(_relative_pose(simulator, actor))
+    if not isinstance(actor, Vehicle):
+        return {}
+    fleet = simulator.world.vehicles
+    row, spec = fleet.index_of(actor.actor_id), fleet.spec_of(actor.actor_id)
+    steer_deg = math.degrees(float(fleet.steer_rad[row]))
+    roll_deg = -math.degrees(float(fleet.wheel_turn_rad[row]))
+    places = wheel_offsets_m(spec)
+    bones: dict[str, Pose] = {_BASE: _IDENTITY}
+    for name, (forward_m, right_m) in zip(_TWO_WHEELS if len(places) == 2 else _FOUR_WHEELS, places, strict=True):
+        yaw_deg = steer_deg if forward_m > 0.0 else 0.0
+        bones[name] = (forward_m, right_m, spec.wheel_radius_m, roll_deg, yaw_deg, 0.0)
+    return bones
+
+
+PROCEDURES = {
+    **rows(
+        Returns.VALUE,
+        get_bones_transform,
+        get_actor_component_names,
+        get_actor_component_world_transform,
+        get_actor_component_relative_transform,
+        get_actor_bone_names,
+        get_actor_bone_world_transforms,
+        get_actor_bone_relative_transforms,
+        get_vehicle_bone_world_transforms,
+        get_actor_socket_names,
+        get_actor_socket_world_transforms,
+        get_actor_socket_relative_transforms,
+    ),
+    **rows(Returns.VOID, set_bones_transform, blend_pose, get_pose_from_animation),
+}
