@@ -1,6 +1,7 @@
 """What has been published about how vehicles accelerate, brake and turn, and how to measure the same here.
 
-Sources were read in November 2026. Where a figure belongs to a like vehicle and not to the very model, `source` says so.
+Sources were read in November 2026. Where a figure belongs to a like vehicle and not to the very model, `source` says
+so.
 """
 
 from __future__ import annotations
@@ -85,9 +86,7 @@ PUBLISHED: tuple[Figure, ...] = (
     Figure(_HGV, "metres from", 80.0, 36.2, "ADAC 2015, DAF XF of 40 t at its gross weight, auto.de"),
     Figure("vehicle.mercedes.sprinter", "metres from", 80.0, 28.0, "ADAC 2015, laden Mercedes Sprinter, auto.de"),
     Figure("vehicle.kawasaki.ninja", "metres from", 80.0, 25.3, "ADAC 2015, laden BMW R 1200 GS, auto.de"),
-    Figure(
-        _BICYCLE, "top speed", 0.0, 25 * MPH_KMH, "competitive rider, 330 W on the flat (25 mph), usecalcpro.com"
-    ),
+    Figure(_BICYCLE, "top speed", 0.0, 25 * MPH_KMH, "competitive rider, 330 W on the flat (25 mph), usecalcpro.com"),
     Figure(
         _BICYCLE,
         "metres from",

@@ -11,6 +11,7 @@ from carla_server.wire.structs import (
     FARTHEST_M,
     FASTEST_MPS,
     InvalidArgument,
+    Vector,
     read_array,
     read_bool,
     read_description,
@@ -110,15 +111,18 @@ def add_actor_force(simulator: Simulator, actor_id: Any, force: Any) -> None:
 
 
 def add_actor_impulse_at_location(simulator: Simulator, actor_id: Any, impulse: Any, location: Any) -> None:
-    vehicle = vehicle_of(simulator, actor_id)
-    vector, point_m = read_vector(impulse, "impulse"), read_vector(location, "location", FARTHEST_M)
-    simulator.world.vehicles.add_impulse(vehicle.actor_id, vector, point_m)
+    """An impulse at a point in the world; beside the middle it also turns the vehicle."""
+    vehicle, vector = vehicle_of(simulator, actor_id), read_vector(impulse, "impulse")
+    fleet, turn = simulator.world.vehicles, _turn_about_middle(simulator, actor_id, vector, location)
+    fleet.add_impulse(vehicle.actor_id, vector)
+    fleet.add_angular_impulse(vehicle.actor_id, turn)
 
 
 def add_actor_force_at_location(simulator: Simulator, actor_id: Any, force: Any, location: Any) -> None:
-    vehicle = vehicle_of(simulator, actor_id)
-    vector, point_m = read_vector(force, "force"), read_vector(location, "location", FARTHEST_M)
-    simulator.world.vehicles.add_force(vehicle.actor_id, vector, point_m=point_m)
+    """A force at a point in the world during the next tick; beside the middle it also turns the vehicle."""
+    vehicle, vector = vehicle_of(simulator, actor_id), read_vector(force, "force")
+    turn = _turn_about_middle(simulator, actor_id, vector, location)
+    simulator.world.vehicles.add_force(vehicle.actor_id, vector, turn)
 
 
 def add_actor_angular_impulse(simulator: Simulator, actor_id: Any, impulse: Any) -> None:
@@ -181,6 +185,13 @@ def walker_of(simulator: Simulator, actor_id: Any) -> Walker:
     if not isinstance(actor, Walker):
         raise InvalidArgument(f"actor {actor_id} is a {actor.type_id}, the call needs a walker")
     return actor
+
+
+def _turn_about_middle(simulator: Simulator, actor_id: Any, push: Vector, location: Any) -> Vector:
+    """Yaw torque (or angular impulse) of a push at a point."""
+    x_m, y_m, _ = read_vector(location, "location", FARTHEST_M)
+    middle_x_m, middle_y_m = simulator.world.pose_of(vehicle_of(simulator, actor_id))[:2]
+    return 0.0, 0.0, (x_m - middle_x_m) * push[1] - (y_m - middle_y_m) * push[0]
 
 
 def _fleet(simulator: Simulator, actor_id: Any) -> Any:

@@ -302,13 +302,10 @@ class World:
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
-<<<<<<< HEAD
-        if self.tape is not None:
-            self.tape.move_actors(self, delta_s)
-=======
         if contacts:
             self._let_fall(contacts)
->>>>>>> bcced19 (Actors: full library with makers' figures, Ackermann control, bones, friction triggers, telemetry)
+        if self.tape is not None:
+            self.tape.move_actors(self, delta_s)
         self._write_vehicles()
         self._table.write_walkers(self.walkers)
         self._table.write_lights(self.lights)

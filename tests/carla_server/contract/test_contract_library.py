@@ -25,10 +25,6 @@ def library(server):
     return server.client().get_world().get_blueprint_library()
 
 
-def _value(blueprint, name):
-    return str(blueprint.get_attribute(name)).split("value=")[1].split(",")[0].rstrip(")")
-
-
 def test_every_vehicle_of_carla_and_all_52_walkers_are_there(library):
     assert {blueprint.id for blueprint in library.filter("vehicle.*")} == {
         f"vehicle.{name}" for name in VEHICLES.split()
@@ -53,7 +49,14 @@ def test_every_id_has_three_parts_and_every_attribute_a_recommended_value(librar
 
 def test_vehicles_have_the_attributes_that_scripts_filter_by(library):
     for blueprint in library.filter("vehicle.*"):
-        for name in ("base_type", "special_type", "generation", "number_of_wheels", "has_lights", "has_dynamic_doors"):
+        for name in (
+            "base_type",
+            "special_type",
+            "generation",
+            "number_of_wheels",
+            "has_lights",
+            "has_dynamic_doors",
+        ):
             assert blueprint.has_attribute(name), (blueprint.id, name)
         assert blueprint.has_attribute("driver_id") == (int(blueprint.get_attribute("number_of_wheels")) == 2)
         assert len(blueprint.get_attribute("color").recommended_values[0].split(",")) == 3

@@ -178,11 +178,12 @@ def test_physics_control_comes_back_as_set_for_every_field(world, car):
     car.apply_physics_control(physics)
     world.tick()
     again = car.get_physics_control()
-    for name in (
-        "max_rpm moi damping_rate_full_throttle damping_rate_zero_throttle_clutch_engaged mass "
-        "damping_rate_zero_throttle_clutch_disengaged use_gear_autobox gear_switch_time clutch_strength final_ratio "
+    names = (
+        "max_rpm moi damping_rate_full_throttle damping_rate_zero_throttle_clutch_engaged mass clutch_strength "
+        "damping_rate_zero_throttle_clutch_disengaged use_gear_autobox gear_switch_time final_ratio "
         "drag_coefficient use_sweep_wheel_collision"
-    ).split():
+    )
+    for name in names.split():
         assert getattr(again, name) == pytest.approx(getattr(physics, name), rel=1e-3), name
     assert [(p.x, p.y) for p in again.torque_curve] == pytest.approx([(0.0, 400.0), (6000.0, 300.0)])
     assert [(p.x, p.y) for p in again.steering_curve] == pytest.approx([(0.0, 1.0), (100.0, 0.5)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from dynamics_fields import FLAT, MODEL3, Plane, one_vehicle
@@ -45,7 +46,7 @@ def test_speed_zero_stops_and_holds() -> None:
 def test_a_reversed_command_stops_before_it_goes_back() -> None:
     speeds = _drive(AckermannDriver(), AckermannTarget(speed_mps=-2.0), 40.0, 5.0)
     assert speeds[-1] == pytest.approx(-2.0, abs=0.3)
-    assert all(later - earlier < 0.3 for earlier, later in zip(speeds, speeds[1:], strict=False))
+    assert all(later - earlier < 0.3 for earlier, later in pairwise(speeds))
 
 
 def test_the_front_wheels_turn_to_the_angle_at_the_wanted_rate() -> None:
@@ -58,7 +59,7 @@ def test_the_front_wheels_turn_to_the_angle_at_the_wanted_rate() -> None:
         angles.append(float(fleet.steer_rad[0]))
     assert angles[19] == pytest.approx(0.2, abs=0.03)
     assert angles[-1] == pytest.approx(0.3, abs=0.01)
-    assert max(b - a for a, b in zip(angles, angles[1:], strict=False)) < 0.02
+    assert max(b - a for a, b in pairwise(angles)) < 0.02
 
 
 def test_an_angle_beyond_full_lock_is_full_lock() -> None:
