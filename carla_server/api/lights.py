@@ -9,9 +9,7 @@ from carla_server.api.table import Returns, rows
 from carla_server.wire.structs import InvalidArgument, read_bool, read_float, read_id, read_int, read_str
 from carla_server.world.actors import TrafficLight
 from carla_server.world.traffic_lights import LightState
-from carla_server.world.weather import WEATHER_FIELDS
 
-_SUN_ALTITUDE = WEATHER_FIELDS.index("sun_altitude_angle")
 _HEAD_EXTENT_M = [0.2, 0.2, 0.55]
 
 
@@ -68,8 +66,7 @@ def get_light_boxes(simulator: Simulator, actor_id: Any) -> list:
 
 def query_lights_state(simulator: Simulator, endpoint: Any) -> list:
     read_str(endpoint, "endpoint")
-    world = simulator.world
-    return world.street_lights.to_wire(world.weather[_SUN_ALTITUDE])
+    return simulator.world.street_lights.to_wire()
 
 
 def update_lights_state(simulator: Simulator, endpoint: Any, states: Any, discard_client: Any) -> None:

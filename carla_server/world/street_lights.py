@@ -38,6 +38,7 @@ class StreetLights:
         }
         self._switched_by_hand: set[int] = set()
         self._day_night_cycle = True
+        self._night = False
 
     def follow_day_and_night(self, active: bool) -> None:
         """Let the sun switch all lamps (as at the start), or leave them to clients as they are."""
@@ -45,9 +46,13 @@ class StreetLights:
         if active:
             self._switched_by_hand.clear()
 
-    def to_wire(self, sun_altitude_deg: float) -> list:
-        """List of carla.LightState arrays; lamps that the sun switches are on while it is below the horizon."""
-        night = self._day_night_cycle and sun_altitude_deg < 0.0
+    def follow_sun(self, altitude_deg: float) -> None:
+        """Switch the lamps that the sun switches: on while it is below the horizon."""
+        self._night = altitude_deg < 0.0
+
+    def to_wire(self) -> list:
+        """List of carla.LightState arrays."""
+        night = self._day_night_cycle and self._night
         by_hand = self._switched_by_hand
         return [
             [

@@ -24,6 +24,9 @@ WEATHER_FIELDS = (
 )
 """In the order of the wire."""
 
+SUN_ALTITUDE = WEATHER_FIELDS.index("sun_altitude_angle")
+"""Place of the sun's height above the horizon (deg) in `WeatherValues`."""
+
 WeatherValues = tuple[float, ...]
 """Fourteen floats in the order of `WEATHER_FIELDS`."""
 

@@ -37,7 +37,7 @@ from carla_server.world.seeds import derive_seed
 from carla_server.world.snapshot import SnapshotTable
 from carla_server.world.street_lights import StreetLights
 from carla_server.world.traffic_lights import LightState, TrafficLights
-from carla_server.world.weather import DEFAULT_WEATHER, WeatherValues
+from carla_server.world.weather import DEFAULT_WEATHER, SUN_ALTITUDE, WeatherValues
 
 WORLD_STREAM_ID = 1
 REAL_TIME_DELTA_S = 0.05
@@ -274,6 +274,7 @@ class World:
     def set_weather(self, weather: WeatherValues) -> None:
         """Change the weather from the next tick on."""
         self.weather = weather
+        self.street_lights.follow_sun(weather[SUN_ALTITUDE])
         self.sensors.weather_changed(self)
 
     # time

@@ -37,20 +37,20 @@ def test_a_jumping_walker_comes_down_again(world, walker):
 
 
 def test_bones_have_carlas_names_and_lie_inside_the_body(world, walker):
-    bones = {name: (world_pose, relative) for name, world_pose, _, relative in walker.get_bones().bone_transforms}
+    bones = {bone.name: bone.world for bone in walker.get_bones().bone_transforms}
     for name in ("crl_root", "crl_hips__C", "crl_Head__C", "crl_hand__L", "crl_foot__R", "crl_toeEnd__L"):
         assert name in bones
     here, box = walker.get_transform(), walker.bounding_box
-    for name, (pose, _) in bones.items():
+    for name, pose in bones.items():
         local = here.inverse_transform(carla.Location(pose.location.x, pose.location.y, pose.location.z))
         assert abs(local.z) <= box.extent.z + 0.02, name
         assert max(abs(local.x), abs(local.y)) < 0.8, name
-    assert bones["crl_Head__C"][0].location.z > bones["crl_hips__C"][0].location.z
+    assert bones["crl_Head__C"].location.z > bones["crl_hips__C"].location.z
 
 
 def test_limbs_swing_while_walking(world, walker):
     def thigh():
-        relative = {name: pose for name, _, _, pose in walker.get_bones().bone_transforms}
+        relative = {bone.name: bone.relative for bone in walker.get_bones().bone_transforms}
         return relative["crl_thigh__L"].rotation.pitch, relative["crl_thigh__R"].rotation.pitch
 
     assert thigh() == pytest.approx((0.0, 0.0), abs=0.5)
@@ -66,7 +66,7 @@ def test_limbs_swing_while_walking(world, walker):
 
 def test_a_pose_of_the_client_shows_by_its_weight(world, walker):
     def arm():
-        return next(pose for name, _, _, pose in walker.get_bones().bone_transforms if name == "crl_arm__R")
+        return next(bone.relative for bone in walker.get_bones().bone_transforms if bone.name == "crl_arm__R")
 
     rest = arm()
     wanted = carla.Transform(rest.location, carla.Rotation(pitch=90.0))

@@ -56,14 +56,35 @@ def test_navigation_sets_the_feet_and_the_speed_and_control_stops_being_obeyed()
     fleet = one_walker()
     fleet.set_control(1, (0.0, 1.0, 0.0, 3.0, 0.0))
     for tick in range(10):
-        fleet.set_state(1, (0.07 * (tick + 1), 0.0, 0.2, 0.0, 0.0, 0.0), 1.4)
+        fleet.set_state(1, (0.07 * (tick + 1), 0.0, 2.0, 0.0, 0.0, 0.0), 1.4)
         fleet.step(0.05, FLAT)
-    assert fleet.position_m[0] == pytest.approx([0.7, 0.0, 0.2 + 0.93])
+    assert fleet.position_m[0] == pytest.approx([0.7, 0.0, 2.0 + 0.93])
     assert fleet.velocity_mps[0] == pytest.approx([1.4, 0.0, 0.0], abs=1e-6)
     assert fleet.control[0, 3] == pytest.approx(1.4)
     fleet.set_control(1, (0.0, 1.0, 0.0, 2.0, 0.0))
     fleet.step(0.05, FLAT)
     assert fleet.position_m[0, 1] == pytest.approx(0.1)
+
+
+def test_navigation_that_is_a_little_off_still_puts_the_feet_on_the_ground() -> None:
+    fleet = one_walker()
+    for foot_m in (0.2, -0.3):
+        fleet.set_state(1, (1.0, 0.0, foot_m, 0.0, 0.0, 0.0), 1.4)
+        fleet.step(0.05, FLAT)
+        assert fleet.position_m[0, 2] == pytest.approx(0.93)
+
+
+def test_a_fallen_walker_lies_on_the_ground_and_obeys_nobody() -> None:
+    fleet = one_walker()
+    fleet.step(0.05, FLAT)
+    fleet.fall(1)
+    fleet.set_control(1, (0.0, 1.0, 0.0, 3.0, 0.0))
+    fleet.set_state(1, (5.0, 5.0, 0.0, 0.0, 0.0, 0.0), 1.4)
+    for _ in range(10):
+        fleet.step(0.05, FLAT)
+    assert fleet.position_m[0] == pytest.approx([0.0, 0.0, fleet.extent_m[0, 0]])
+    assert abs(fleet.rotation_rad[0, 0]) == pytest.approx(np.pi / 2)
+    assert (fleet.velocity_mps[0] == 0.0).all()
 
 
 def test_a_teleport_is_no_velocity() -> None:
