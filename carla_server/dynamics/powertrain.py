@@ -19,9 +19,14 @@ RPM_PER_RADPS = 60.0 / (2.0 * math.pi)
 
 
 def acceleration_table(spec: VehicleSpec) -> np.ndarray:
-    """Engine torque at full throttle per mass of the vehicle over 0..max_rpm, (CURVE_POINTS,) float64, N m / kg."""
+    """What the engine gives at full throttle per mass of the vehicle over 0..max_rpm, (CURVE_POINTS,) N m / kg.
+
+    That is its torque without what damping takes.
+    """
     rpm, torque_nm = np.asarray(spec.torque_curve, dtype=np.float64).T
-    return np.interp(np.linspace(0.0, spec.max_rpm, CURVE_POINTS), rpm, torque_nm) / spec.mass_kg
+    speed_rpm = np.linspace(0.0, spec.max_rpm, CURVE_POINTS)
+    lost_nm = spec.full_throttle_damping_nms * speed_rpm / RPM_PER_RADPS
+    return (np.interp(speed_rpm, rpm, torque_nm) - lost_nm) / spec.mass_kg
 
 
 def steering_table(spec: VehicleSpec) -> np.ndarray:

@@ -219,7 +219,7 @@ class VehicleSpec:
             shift_up_fraction=0.88,
             shift_down_fraction=0.42,
             gear_switch_time_s=0.2 if len(motor.gears) > 1 else 0.0,
-            engine_inertia_kgm2=motor.engine_inertia_kgm2,
+            engine_inertia_kgm2=motor.engine_inertia_per_nm * torque_nm,
             full_throttle_damping_nms=0.0,
             engine_drag_nms=0.0 if base_type == "bicycle" else 0.1 * torque_nm / (max_rpm / RPM_PER_RADPS),
             wheel_damping_nms=kind.wheel_damping_nms,

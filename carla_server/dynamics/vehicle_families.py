@@ -48,7 +48,7 @@ class Family:
         drag_area_factor: drag area over the rectangle around the front.
         front_drive: share of the torque on the front axle.
         brake_g: deceleration of full brakes on a road that holds, in standard gravities.
-        engine_inertia_kgm2: of everything that turns with the engine.
+        engine_inertia_per_nm: moment of inertia of what turns with the engine, kg m^2 per N m of peak torque.
         wheel_damping_nms: torque per wheel speed that slows each wheel.
     """
 
@@ -66,7 +66,7 @@ class Family:
     drag_area_factor: float
     front_drive: float
     brake_g: float
-    engine_inertia_kgm2: float
+    engine_inertia_per_nm: float
     wheel_damping_nms: float
 
 
@@ -75,13 +75,13 @@ _TRUCK_GEARS = (6.57, 4.16, 2.75, 1.87, 1.36, 1.0, 0.78)
 _BIKE_GEARS = (2.6, 1.9, 1.5, 1.25, 1.1, 1.0)
 
 FAMILIES = {
-    "car": Family(0.085, 0.18, 0.82, False, 6500, _CAR_GEARS, 200, 0.33, 0.6, 37, 1.05, 0.31, 0.5, 1.3, 0.15, 0.25),
-    "electric": Family(0.12, 0.22, 0.92, True, 16000, (1.0,), 180, 0.33, 0.6, 37, 1.05, 0.23, 0.3, 1.3, 0.03, 0.25),
-    "van": Family(0.05, 0.16, 0.85, False, 4500, _CAR_GEARS, 160, 0.35, 0.6, 38, 0.95, 0.4, 0.0, 1.2, 0.2, 0.3),
-    "truck": Family(0.02, 0.12, 0.8, False, 2600, _TRUCK_GEARS, 120, 0.5, 0.55, 42, 0.75, 0.6, 0.0, 0.9, 2.0, 1.0),
-    "bus": Family(0.02, 0.07, 0.8, False, 2800, _TRUCK_GEARS, 110, 0.42, 0.55, 45, 0.75, 0.23, 0.0, 0.9, 1.0, 0.8),
+    "car": Family(0.085, 0.18, 0.82, False, 6500, _CAR_GEARS, 200, 0.33, 0.6, 37, 1.05, 0.31, 0.5, 1.3, 3.5e-4, 0.1),
+    "electric": Family(0.12, 0.22, 0.92, True, 16000, (1.0,), 180, 0.33, 0.6, 37, 1.05, 0.23, 0.3, 1.3, 6e-5, 0.1),
+    "van": Family(0.05, 0.16, 0.82, False, 4500, _CAR_GEARS, 160, 0.35, 0.6, 38, 0.95, 0.4, 0.0, 1.2, 5e-4, 0.15),
+    "truck": Family(0.02, 0.12, 0.76, False, 2600, _TRUCK_GEARS, 120, 0.5, 0.55, 42, 0.75, 0.6, 0.0, 0.9, 9e-4, 0.5),
+    "bus": Family(0.02, 0.07, 0.78, False, 2800, _TRUCK_GEARS, 110, 0.42, 0.55, 45, 0.75, 0.23, 0.0, 0.9, 9e-4, 0.4),
     "motorcycle": Family(
-        0.17, 0.25, 0.88, False, 10000, _BIKE_GEARS, 190, 0.32, 0.66, 35, 1.05, 0.4, 0.0, 1.1, 0.02, 0.05
+        0.17, 0.25, 0.88, False, 10000, _BIKE_GEARS, 190, 0.32, 0.66, 35, 1.05, 0.4, 0.0, 1.1, 2e-4, 0.03
     ),
     "bicycle": Family(0.0035, 0.6, 0.97, True, 450, (1.0,), 50, 0.34, 0.62, 40, 0.8, 0.28, 0.0, 0.5, 0.0, 0.01),
 }

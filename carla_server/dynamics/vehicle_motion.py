@@ -197,20 +197,11 @@ def _drive(
     pull = a.curve(tables.acceleration, engine_fraction * (CURVE_POINTS - 1.0)) * throttle * lever
     if a.some(engine_fraction > 1.0):
         pull = pull * minimum(maximum(51.0 - 50.0 * engine_fraction, 0.0), 1.0)
+    pull = pull / (1.0 + p.engine_inertia_m2 * lever * lever)
     shift_timer_s = state.shift_timer_s
     if rare.gearboxes:
         pull = pull * (1.0 - minimum(shift_timer_s * (1.0 / delta_s), 1.0))
         shift_timer_s = maximum(shift_timer_s - delta_s, 0.0)
-        forward_gear, shift_timer_s = powertrain.choose_gears(
-            a,
-            forward_gear,
-            shift_timer_s,
-            where(gear > 0.0, engine_fraction, 0.0),
-            p.shift_up,
-            p.shift_down,
-            p.top_gear,
-            p.switch_time_s,
-        )
 
     contact = state.contact
     grip = p.grip_mps2 * state.friction_scale * contact
@@ -219,10 +210,24 @@ def _drive(
     drive = minimum(maximum(pull, -traction), traction)
     brakes = minimum(state.brake * p.brake_mps2, usable)
     engine_drag = p.engine_drag * engine_radps * size * (1.0 - throttle)
-    friction = brakes + (engine_drag + p.rolling_mps2)
+    friction = brakes + (engine_drag + p.wheel_damping_per_s * speed + p.rolling_mps2)
     if rare.levers:
         friction = friction + state.hand_brake * minimum(p.handbrake_mps2, usable * (1.0 - p.front_load))
     friction = minimum(friction, usable + 1e-9) * contact
+    if rare.gearboxes:
+        # A gear is engaged from the next tick on: choose it for the middle of that tick.
+        ahead = (1.5 * delta_s) * (abs(drive) - friction)
+        fraction_ahead = maximum(speed + ahead, 0.0) * size * p.engine_fraction_s
+        forward_gear, shift_timer_s = powertrain.choose_gears(
+            a,
+            forward_gear,
+            shift_timer_s,
+            where(gear > 0.0, fraction_ahead, 0.0),
+            p.shift_up,
+            p.shift_down,
+            p.top_gear,
+            p.switch_time_s,
+        )
     used = minimum((brakes + abs(drive)) / (grip + 1e-9), ANTILOCK_SHARE)
     lateral = grip * a.sqrt(1.0 - used * used) + 1e-6
     grip_front = lateral * p.front_load

@@ -127,6 +127,7 @@ class Parameters(NamedTuple):
     """What the step needs of each specification, float64 arrays of one length or floats; forces are per mass.
 
     engine_fraction_s: share of the largest engine speed per rad/s. engine_drag: m^2/s, torque per rad/s and mass.
+    engine_inertia_m2: the engine's moment of inertia per mass. wheel_damping_per_s: deceleration per speed.
     """
 
     mass_kg: Any
@@ -143,7 +144,9 @@ class Parameters(NamedTuple):
     shift_up: Any
     shift_down: Any
     switch_time_s: Any
+    engine_inertia_m2: Any
     engine_drag: Any
+    wheel_damping_per_s: Any
     front_drive: Any
     brake_mps2: Any
     handbrake_mps2: Any
@@ -161,8 +164,12 @@ class Parameters(NamedTuple):
         """Values of one vehicle, in field order."""
         load = spec.mass_kg * spec.wheel_radius_m
         front_load = 1.0 - spec.cg_to_front_m / spec.wheelbase_m
-        traction_front = front_load / max(spec.front_drive, 1e-9)
-        traction_rear = (1.0 - front_load) / max(1.0 - spec.front_drive, 1e-9)
+        # Pulling shifts load from the front axle to the rear; each axle slips at its own limit. With rear drive
+        # alone the front formula is that of lifting the front wheels.
+        shift = spec.tyre_friction * spec.cg_height_m / spec.wheelbase_m
+        traction_front = front_load / max(spec.front_drive + shift, 1e-9)
+        traction_rear = (1.0 - front_load) / max(1.0 - spec.front_drive - shift, 1e-9)
+        wheels = 2.0 if spec.is_two_wheeler else 4.0
         stiffness = spec.cornering_per_rad * GRAVITY_MPS2
         return [
             spec.mass_kg,
@@ -179,7 +186,9 @@ class Parameters(NamedTuple):
             spec.shift_up_fraction if spec.automatic_gearbox else np.inf,
             spec.shift_down_fraction if spec.automatic_gearbox else -np.inf,
             spec.gear_switch_time_s,
+            spec.engine_inertia_kgm2 / spec.mass_kg,
             spec.engine_drag_nms / spec.mass_kg,
+            wheels * spec.wheel_damping_nms / (load * spec.wheel_radius_m),
             spec.front_drive,
             4.0 * spec.max_brake_torque_nm / load,
             2.0 * spec.max_handbrake_torque_nm / load,

@@ -28,7 +28,7 @@ def test_the_message_has_carlas_shape() -> None:
     fields = physics_control_of(SEDAN)
     assert len(fields) == 17
     assert [len(wheel) for wheel in fields[15]] == [10, 10, 10, 10]
-    assert fields[15][0][3] == pytest.approx(35.0)
+    assert fields[15][0][3] == pytest.approx(100.0 * SEDAN.wheel_radius_m)
     assert fields[15][2][2] == 0.0
     assert isinstance(fields[6], bool)
 
