@@ -134,7 +134,7 @@ def compare_paired(first: np.ndarray, second: np.ndarray, seed: int, *, resample
 
 
 def worst_first(matrices: np.ndarray, count: int) -> Sequence[int]:
-    """Places of the pictures with the lowest mean IoU of their own, worst first; those without labels are left out."""
+    """Places of the pictures with the lowest mean IoU of their own, worst first; those without labels are out."""
     own = mean_iou(matrices)
     order = np.argsort(np.where(np.isnan(own), np.inf, own), kind="stable")
     return [int(i) for i in order[:count] if not np.isnan(own[i])]

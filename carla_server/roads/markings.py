@@ -132,7 +132,7 @@ def _is_polyline(outline_m: np.ndarray) -> bool:
         return False
     following = np.roll(outline_m, -1, axis=0)
     area = abs((outline_m[:, 0] * following[:, 1] - following[:, 0] * outline_m[:, 1]).sum()) / 2
-    length = np.linalg.norm(outline_m[-1] - outline_m[0])
+    length = float(np.linalg.norm(outline_m[-1] - outline_m[0]))
     return bool(len(outline_m) > 4 or area < 0.02 * max(length, 0.1))
 
 

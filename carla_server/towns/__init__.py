@@ -1,6 +1,6 @@
 """The towns that ship with the server, and which of them a driver may learn from.
 
-The maps are data (`.xodr`); `make_town_*.py` beside them wrote them with roadgen, which running a server does not need.
+The maps are data (`.xodr`); `make_town_*.py` beside them wrote them with roadgen, which a server does not need.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Run it as ``python -m carla_server.towns.make_town_arterial [output file]``.
 
 The arterial (two or three lanes each way, 70 km/h) crosses two streets at traffic lights. Both its ends sweep round
 to the north and become the two carriageways of a motorway (90 km/h). The southern one has an exit to the town and an
-entry from it, the northern one an exit and an entry of a service road; each exit has a lane of its own before it, each
-entry one behind it, which merges.
+entry from it, the northern one an exit and an entry of a service road; each exit has a lane of its own before it,
+each entry one behind it, which merges.
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ def build_opendrive() -> str:
     """TownRing as OpenDRIVE text."""
     east_center = (RING_M, 0.0)
     nodes, streets, inner = _roundabout("middle", (0.0, 0.0), INNER)
-    east_nodes, east_arcs, outer = _roundabout("gate", east_center, {"ring_north": 80.0, "east": 180.0, "ring_south": 280.0})
+    east_nodes, east_arcs, outer = _roundabout(
+        "gate", east_center, {"ring_north": 80.0, "east": 180.0, "ring_south": 280.0}
+    )
     nodes |= east_nodes
     streets += east_arcs
     controls = {"north": ("signal", {}), "west": ("none", {"west_outer": "yield"}), "south": ("signal", {})}
@@ -86,11 +88,12 @@ def build_opendrive() -> str:
         if key == "east":
             streets.append(Street("east", "village_east", "gate_east", profile, outward, outer["east"]))
         else:
-            streets.append(
-                Street(f"{key}_outer", f"village_{key}", key, profile, outward, RING[key] + 180.0)
-            )
+            streets.append(Street(f"{key}_outer", f"village_{key}", key, profile, outward, RING[key] + 180.0))
     # two curved lanes through the village
-    for name, a, b, turn_a, turn_b in (("lane_nw", "north", "west", 90.0, -90.0), ("lane_se", "south", "east", 90.0, -90.0)):
+    for name, a, b, turn_a, turn_b in (
+        ("lane_nw", "north", "west", 90.0, -90.0),
+        ("lane_se", "south", "east", 90.0, -90.0),
+    ):
         first, second = nodes[f"village_{a}"], nodes[f"village_{b}"]
         leaves = math.degrees(math.atan2(first.y_m, first.x_m)) + turn_a
         arrives = math.degrees(math.atan2(second.y_m, second.x_m)) + turn_b

@@ -13,7 +13,6 @@ import msgpack
 
 from carla_server.wire.limits import Limits
 
-
 _READ_BYTES = 1 << 14
 """What a connection's buffer holds at first; msgpack would take a megabyte for each."""
 
