@@ -20,6 +20,9 @@ from scenarios.route_files import RouteSpec, read_routes, write_routes
 ROUTES_FOLDER = Path(__file__).parent / "routes"
 KEYPOINT_SPACING_M = 25.0
 _JUNCTION_MARGIN_M = 6.0
+_LONG_SEEDS = (16, 18, 30)
+"""Long routes that CARLA's NPC agent follows: it plans the shortest way between points that the leaderboard thins out
+to one per manoeuvre, and where those lie at a junction's entry it may take another lane of the junction."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +157,23 @@ def plan_specs(planner: RoutePlanner, specs: Sequence[RouteSpec]) -> list[Route]
 
 
 def default_town_routes(town: str, opendrive: str) -> dict[str, tuple[RouteSpec, ...]]:
-    """The route files of a town: `<town>_eval` first, then `<town>_train`, which keeps clear of it."""
+    """The route files of a town: `eval`; `train`, which keeps clear of it; `long`, for the official NPC agent."""
     planner = RoutePlanner(carla.Map(town, opendrive))
     evaluation = generate_routes(planner, RouteWish(count=6, min_length_m=155.0, max_length_m=230.0, seed=1))
     train_wish = RouteWish(count=24, min_length_m=220.0, max_length_m=340.0, min_turns=1, seed=2)
     train = generate_routes(planner, train_wish, avoid=evaluation, avoid_own=False)
-    return {"eval": to_specs(evaluation, town, 1000), "train": to_specs(train, town)}
+    long = [
+        route
+        for seed in _LONG_SEEDS
+        for route in generate_routes(
+            planner, RouteWish(1, min_length_m=550.0, max_length_m=800.0, min_turns=3, seed=seed)
+        )
+    ]
+    return {
+        "eval": to_specs(evaluation, town, 1000),
+        "train": to_specs(train, town),
+        "long": to_specs(long, town, 2000),
+    }
 
 
 def main() -> None:

@@ -183,7 +183,8 @@ class World:
             attachment,
             self._next_stream_id,
         )
-        if actor.collides and attachment is None and not even_if_blocked and self._blocked(actor):
+        may_overlap = even_if_blocked or actor.type_id.startswith("static.prop.")  # scenarios pile props on each other
+        if actor.collides and attachment is None and not may_overlap and self._blocked(actor):
             raise InvalidArgument(
                 "Spawn failed because of collision at spawn position "
                 f"({pose[0]:.2f}, {pose[1]:.2f}, {pose[2]:.2f}) of {actor.type_id}"
