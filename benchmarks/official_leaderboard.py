@@ -140,7 +140,8 @@ def run(options: argparse.Namespace, folder: Path, routes: Path, subset: str) ->
 
 def report(name: str, outcome: Outcome, must_complete: bool) -> list[str]:
     """Print the outcome; returns what does not meet the goals."""
-    print(f"{name}: entry {outcome.entry_status}, exit {outcome.exit_code}, {len(outcome.setup_errors)} set-up errors")
+    skipped = len(outcome.setup_errors)
+    print(f"{name}: entry {outcome.entry_status}, exit {outcome.exit_code}, {skipped} set-up errors")
     for line in outcome.setup_errors:
         print(f"    {line}")
     for index, record in enumerate(outcome.records):

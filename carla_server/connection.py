@@ -116,6 +116,8 @@ class RpcConnection(Connection):
         self._writer = RpcWriter()
         self._requests: deque[Request] = deque()
         self._deadline_s: float | None = None
+        self._postponed: Request | None = None
+        self._postponed_until_s = 0.0
 
     def received(self, data: bytes) -> None:
         self._requests.extend(self._reader.feed(data))
@@ -124,8 +126,16 @@ class RpcConnection(Connection):
     def work(self) -> None:
         """Execute requests until none is left or the next one has to wait; their replies go out together."""
         replies: list[Buffer] = []
+        if self._postponed is not None and time.monotonic() >= self._postponed_until_s:
+            self._requests.appendleft(self._postponed)
+            self._postponed = None
         while self._requests and self.open:
             request = self._requests[0]
+            due_s = self.server.due_s(request)
+            if due_s and due_s > time.monotonic() and self._postponed is None:
+                self._postponed, self._postponed_until_s = self._requests.popleft(), due_s
+                self.server.parked.append(self)
+                continue
             if self.server.must_wait(request, self._deadline_s):
                 if self._deadline_s is None:
                     self._deadline_s = time.monotonic() + self.server.patience_s(request)
@@ -150,8 +160,11 @@ class RpcConnection(Connection):
 
     @property
     def deadline_s(self) -> float:
-        """When the parked request is executed at the latest, on the monotonic clock."""
-        return self._deadline_s or 0.0
+        """When the parked or postponed request is executed at the latest, on the monotonic clock; 0 if none is."""
+        moments = [self._deadline_s] if self._deadline_s is not None else []
+        if self._postponed is not None:
+            moments.append(self._postponed_until_s)
+        return min(moments, default=0.0)
 
 
 class StreamConnection(Connection):

@@ -8,6 +8,10 @@ it while the loop goes on with the others. A request waits for two reasons:
   otherwise the first frame of a new sensor would be lost and its reader would wait for ever;
 * it is `get_episode_settings` in asynchronous mode, which Traffic Managers poll without a pause (1 ms).
 
+One request is overtaken by those behind it: `load_new_episode` soon after a Traffic Manager was registered. The
+manager's thread is then still in its first step, asks for actors over the same connection, and ends the client's
+process if the episode changes under it.
+
 Snapshot and measurements are written before the tick's reply; the client would spin on its processor otherwise. What
 a socket does not take at once waits in its outbox; a reader that lets it grow beyond the limit is dropped.
 """
@@ -34,6 +38,8 @@ from carla_server.world.world import WORLD_STREAM_ID
 
 BARRIER_TIMEOUT_S = 1.0
 SETTINGS_POLL_DELAY_S = 0.001
+TRAFFIC_MANAGER_START_S = 0.4
+"""What a new Traffic Manager gets for its first step before a map may be loaded."""
 _IDLE_S = 1.0
 _BACKLOG = 128
 
@@ -176,6 +182,12 @@ class Server:
             while connection in waiting:
                 waiting.remove(connection)
                 self._arrived(stream_id)
+
+    def due_s(self, request: Request) -> float:
+        """When a request may be executed at the earliest, on the monotonic clock; 0 for at once."""
+        if request.name != "load_new_episode" or self._simulator is None:
+            return 0.0
+        return self._simulator.traffic_manager_added_s + TRAFFIC_MANAGER_START_S
 
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""

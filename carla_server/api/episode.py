@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from carla_server.api.files import MAP_PREFIX
@@ -117,6 +118,7 @@ def add_traffic_manager_running(simulator: Simulator, info: Any) -> bool:
     if port in simulator.traffic_managers:
         return False
     simulator.traffic_managers[port] = read_str(info[0], "address")
+    simulator.traffic_manager_added_s = time.monotonic()
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ class Simulator:
         towns: where `load_world` gets its maps.
         streaming_port: port that tokens name.
         traffic_managers: port -> address of the Traffic Managers that clients have registered.
+        traffic_manager_added_s: when the last one was, on the monotonic clock.
         opendrive: text and parameters left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
         announced: stream id -> subscriptions that were asked for but have not connected yet.
         recordings: what is recorded and replayed, and where.
@@ -32,6 +34,7 @@ class Simulator:
     towns: TownSource
     streaming_port: int
     traffic_managers: dict[int, str] = field(default_factory=dict)
+    traffic_manager_added_s: float = -math.inf
     opendrive: tuple[str, Generation] | None = None
     announced: Counter[int] = field(default_factory=Counter)
     recordings: Recordings = field(default_factory=lambda: Recordings(Path.cwd()))

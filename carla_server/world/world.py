@@ -183,7 +183,8 @@ class World:
             attachment,
             self._next_stream_id,
         )
-        may_overlap = even_if_blocked or actor.type_id.startswith("static.prop.")  # scenarios pile props on each other
+        # Scenarios pile props on each other, and CARLA puts them where it is told.
+        may_overlap = even_if_blocked or actor.type_id.startswith("static.prop.")
         if actor.collides and attachment is None and not may_overlap and self._blocked(actor):
             raise InvalidArgument(
                 "Spawn failed because of collision at spawn position "

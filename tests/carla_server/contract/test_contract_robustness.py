@@ -49,6 +49,17 @@ def test_wrong_arguments_are_answered_with_what_is_wrong(server, wire, name, arg
     assert "internal error" not in answer
 
 
+def test_a_map_is_loaded_only_after_a_new_traffic_manager_s_first_questions(server, world, wire):
+    client = wire(server)
+    client.value("add_traffic_manager_running", ["127.0.0.1", 54321])
+    try:
+        calls = [(901, "load_new_episode", ["", False, 0]), (902, "version", [])]
+        client.sock.sendall(b"".join(msgpack.packb([0, n, name, [[False], *rest]]) for n, name, rest in calls))
+        assert [client.reply()[1], client.reply()[1]] == [902, 901], "what is asked meanwhile is answered first"
+    finally:
+        client.value("destroy_traffic_manager", 54321)
+
+
 def test_an_xml_bomb_is_refused_and_the_server_lives_on(server, world, wire):
     entities = '<!ENTITY a "aaaaaaaaaa"><!ENTITY c "&a;&a;&a;">'
     bomb = f'<?xml version="1.0"?><!DOCTYPE b [{entities}]><OpenDRIVE>&c;</OpenDRIVE>'

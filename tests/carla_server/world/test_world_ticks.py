@@ -201,6 +201,24 @@ def test_a_barrier_put_out_of_reach_or_attached_to_a_car_hinders_nobody(make_wor
     assert world.pose_of(carrier)[0] > 15.0
 
 
+def test_dirt_on_the_road_is_drawn_and_driven_over(make_world, renderers):
+    world = make_world()
+    camera = world.spawn(CAMERA, (0.0, 0.0, 3.0, 0.0, 0.0, 0.0))
+    debris = world.spawn(ActorDescription(0, "static.prop.dirtdebris01", ()), (10.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert drive_towards_ten_metres(world) > 15.0
+    world.tick(0.05, {camera.stream_id})
+    assert debris.actor_id in renderers[0].actors["instance"]
+
+
+def test_props_may_be_put_onto_each_other_and_vehicles_may_not(make_world):
+    world = make_world()
+    barrier = ActorDescription(0, "static.prop.streetbarrier", ())
+    place = (10.0, 0.0, 0.0, 0.0, 90.0, 0.0)
+    assert world.spawn(barrier, place).actor_id != world.spawn(barrier, place).actor_id
+    with pytest.raises(InvalidArgument, match="collision"):
+        world.spawn(car(), place)
+
+
 def test_actors_of_the_map_cannot_be_destroyed(make_world):
     world = make_world()
     for actor_id in (1, 3, world.spectator.actor_id):
