@@ -1,8 +1,7 @@
-"""What the level is made of: rays, boxes, objects."""
+"""What rays meet, and the gravity that inertial sensors feel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,52 +9,13 @@ import numpy as np
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Returns, rows
 from carla_server.rays.scene import RayHits
-from carla_server.roads.town import Placement, PropKind
-from carla_server.semantics import ANY_TAG, SemanticTag
-from carla_server.wire.structs import InvalidArgument, pose_to_wire, read_float, read_int, read_vector
+from carla_server.semantics import SemanticTag
+from carla_server.wire.structs import InvalidArgument, read_float, read_vector
 
-_TAG_OF_PROP = {
-    PropKind.BUILDING: SemanticTag.BUILDINGS,
-    PropKind.TREE: SemanticTag.VEGETATION,
-    PropKind.STREET_LAMP: SemanticTag.POLES,
-    PropKind.BENCH: SemanticTag.STATIC,
-    PropKind.BIN: SemanticTag.STATIC,
-    PropKind.HYDRANT: SemanticTag.STATIC,
-    PropKind.PARKED_CAR: SemanticTag.CAR,
-    PropKind.FENCE: SemanticTag.FENCES,
-}
 _MAX_RAY_M = 2000.0
 _STEP_M = 1e-3
 """How far behind a surface the search for the next one begins."""
 _MOST_POINTS = 256
-
-
-def get_environment_objects(simulator: Simulator, tag: Any) -> list:
-    """Scenery of one label (255: any) with its boxes in the world."""
-    has_id = simulator.world.layout.bounding_box_has_actor_id
-    objects = []
-    for placement, label in _scenery(simulator, tag):
-        pose = (*placement.position_m, 0.0, placement.yaw_deg, 0.0)
-        name = f"{placement.kind.value}_{placement.instance}"
-        objects.append([pose_to_wire(pose), _box(placement, has_id), placement.instance, name, int(label)])
-    return objects
-
-
-def get_all_level_BBs(simulator: Simulator, tag: Any) -> list:
-    """World boxes of the scenery and of traffic lights and signs of one label (255: any)."""
-    world = simulator.world
-    has_id = world.layout.bounding_box_has_actor_id
-    boxes = [_box(placement, has_id) for placement, _ in _scenery(simulator, tag)]
-    if tag in (SemanticTag.TRAFFIC_LIGHT, ANY_TAG):
-        for light in world.town.traffic_lights:
-            for x, y, z, yaw_deg in light.heads:
-                box: list = [[x, y, z], [0.2, 0.2, 0.55], [0.0, yaw_deg, 0.0]]
-                boxes.append([*box, 0] if has_id else box)
-    return boxes
-
-
-def get_names_of_all_objects(simulator: Simulator) -> list[str]:
-    return [f"{placement.kind.value}_{placement.instance}" for placement in simulator.world.town.placements]
 
 
 def cast_ray(simulator: Simulator, start: Any, end: Any) -> list:
@@ -110,27 +70,4 @@ def _cast(simulator: Simulator, origin_m: np.ndarray, direction: np.ndarray, ran
     return world.sensors.rays.cast(world, origin_m, direction[None], range_m)
 
 
-def _scenery(simulator: Simulator, tag: Any) -> Iterator[tuple[Placement, SemanticTag]]:
-    wanted = read_int(tag, "label", 0, 255)
-    for placement in simulator.world.town.placements:
-        label = _TAG_OF_PROP[placement.kind]
-        if wanted in (ANY_TAG, label):
-            yield placement, label
-
-
-def _box(placement: Placement, has_id: bool) -> list:
-    x, y, z = placement.position_m
-    length, width, height = placement.size_m
-    box: list = [[x, y, z + height / 2], [length / 2, width / 2, height / 2], [0.0, placement.yaw_deg, 0.0]]
-    return [*box, 0] if has_id else box
-
-
-PROCEDURES = rows(Returns.VOID, set_imui_gravity) | rows(
-    Returns.VALUE,
-    get_environment_objects,
-    get_all_level_BBs,
-    get_names_of_all_objects,
-    cast_ray,
-    project_point,
-    get_imui_gravity,
-)
+PROCEDURES = rows(Returns.VOID, set_imui_gravity) | rows(Returns.VALUE, cast_ray, project_point, get_imui_gravity)

@@ -65,6 +65,18 @@ class RayScene:
         self._furniture_ids = np.zeros(_INSTANCES, np.uint32)
         self._furniture_of = -1
 
+    def prepare(self, town: Town) -> TriangleCaster:
+        """Make the shapes of a town ready now, which takes about a second, so that no later ray waits for them."""
+        if self._device is None:
+            self._device = EmbreeDevice()
+        if self._static is None or self._town is not town:
+            self._town = town
+            self._static = TriangleCaster(self._device, town_triangles(town))
+            self._static.first(
+                np.zeros(3), np.array([[0.0, 0.0, 1.0]]), np.ones(1)
+            )  # Embree sorts them when first asked
+        return self._static
+
     def cast(self, world: World, origin_m: np.ndarray, directions: np.ndarray, range_m: float) -> RayHits:
         """Cast rays from one point.
 
@@ -76,7 +88,7 @@ class RayScene:
         """
         origin = np.asarray(origin_m, np.float64)
         directions = np.ascontiguousarray(directions, np.float32)
-        static = self._prepared(world)
+        static = self.prepare(world.town)
         count = len(directions)
         crossings = static.first(origin, directions, np.full(count, range_m, np.float32))
         row = crossings.triangle
@@ -132,14 +144,6 @@ class RayScene:
         own_tag = shape.tag[row]
         hits.tag[rays] = np.where(own_tag == 0, np.uint8(actor.semantic_tags[-1]), own_tag)
         hits.normal[rays] = crossings.normal[met] @ turn.T.astype(np.float32)
-
-    def _prepared(self, world: World) -> TriangleCaster:
-        if self._device is None:
-            self._device = EmbreeDevice()
-        if self._static is None or self._town is not world.town:
-            self._town = world.town
-            self._static = TriangleCaster(self._device, town_triangles(world.town))
-        return self._static
 
     def _shape(self, actor: Actor) -> TriangleCaster:
         key = (actor.type_id, actor.box.extent_m)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from carla_server.world.world import World
 
 _TIME_SLACK_S = 1e-6
+_SCANNERS: dict[str, type[Lidar] | type[Radar]] = {"lidar": Lidar, "lidar_semantic": Lidar, "radar": Radar}
 
 
 class SensorSuite:
@@ -59,10 +60,9 @@ class SensorSuite:
         """
         if sensor.family in OUTPUTS_OF_FAMILY:
             self._cameras.admit(world, sensor)
-        elif sensor.family in ("lidar", "lidar_semantic"):
-            self._scanners[sensor.actor_id] = Lidar(sensor, self.rays)
-        elif sensor.family == "radar":
-            self._scanners[sensor.actor_id] = Radar(sensor, self.rays)
+        elif sensor.family in _SCANNERS:
+            self._scanners[sensor.actor_id] = _SCANNERS[sensor.family](sensor, self.rays)
+            self.rays.prepare(world.town)
         self._sensors[sensor.actor_id] = sensor
 
     def dismiss(self, sensor: Sensor) -> None:

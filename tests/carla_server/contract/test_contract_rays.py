@@ -139,3 +139,17 @@ def test_gravity_of_inertial_sensors_can_be_changed(world, road, listen):
     imu = listen("sensor.other.imu", above(road, 1.0))
     world.tick()
     assert imu.get(timeout=30).accelerometer.z == pytest.approx(1.62, abs=1e-4)
+
+
+@pytest.mark.parametrize("label", [carla.CityObjectLabel.TrafficSigns, carla.CityObjectLabel.TrafficLight])
+def test_a_ray_at_the_box_of_a_sign_or_light_meets_it(world, label):
+    things = world.get_environment_objects(label)
+    assert len(things) == len(world.get_level_bbs(label)) > 3
+    assert len({thing.id for thing in things}) == len(things)
+    for thing in things[:: len(things) // 4]:
+        middle, yaw = thing.bounding_box.location, math.radians(thing.bounding_box.rotation.yaw)
+        ahead = carla.Vector3D(math.cos(yaw), math.sin(yaw), 0.0)
+        start = middle + carla.Location(3.0 * ahead.x, 3.0 * ahead.y, 0.0)
+        hit = world.project_point(start, carla.Vector3D(-ahead.x, -ahead.y, 0.0), 4.0)
+        assert hit.label == label
+        assert hit.location.distance(middle) < 0.3
