@@ -57,7 +57,7 @@ class Connection:
         raise NotImplementedError
 
     def send(self, buffers: Sequence[Buffer]) -> None:
-        """Send now what the socket takes and keep the rest; drop the peer if too much is kept."""
+        """Send now what the socket takes and keep the rest; drop the peer if too much is kept: the limit, or two such messages."""
         if not self.open:
             return
         sent = 0
@@ -74,8 +74,9 @@ class Connection:
             self.server.selector.modify(self.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, self.on_event)
         views = _after([memoryview(buffer).cast("B") for buffer in buffers], sent)
         self._outbox.extend(views)
-        self._waiting_bytes += sum(view.nbytes for view in views)
-        if self._waiting_bytes > self.server.limits.max_outbox_bytes:
+        added = sum(view.nbytes for view in views)
+        self._waiting_bytes += added
+        if self._waiting_bytes > max(self.server.limits.max_outbox_bytes, 2 * added):
             self.server.log(f"dropped a reader that left {self._waiting_bytes >> 20} MiB unread")
             self.close()
 

@@ -12,7 +12,7 @@ class Limits:
     max_request_bytes: int = 32 << 20
     """Largest remote call that is still read, in bytes; a longer one closes its connection."""
 
-    max_outbox_bytes: int = 48 << 20
+    max_outbox_bytes: int = 40 << 20
     """Bytes that may wait for one reader; when more pile up, that reader is dropped."""
 
     max_elements: int = 4 << 20
