@@ -174,7 +174,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
     parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")
     parser.add_argument("--fixed-delta-s", type=_delta, help="length of a tick in seconds from the start")
-    parser.add_argument("--protocol", choices=sorted(LAYOUTS), default=DEFAULT_VERSION, help="version of the clients")
+    parser.add_argument(
+        "--carla-version",
+        "--protocol",
+        dest="protocol",
+        choices=sorted(LAYOUTS),
+        default=DEFAULT_VERSION,
+        help="version of the clients, whose dialect all connections speak",
+    )
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input ends")
     return parser
 

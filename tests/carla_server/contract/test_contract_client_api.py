@@ -28,7 +28,9 @@ def test_every_call_of_the_client_returns_or_is_refused_with_the_reason(fresh_se
     assert end == {"left_out": []}
     assert len(calls) > 350
     assert {told["call"] for told in calls if told["outcome"] == "client"} == {CLIENTS_OWN_FAULT}
-    reasons = [f"{name} is not supported by this server: {why}" for _, why, names in REASONS for name in names.split()]
+    reasons = [
+        f"{name} is not supported by this server: {why}" for _, why, names in REASONS for name in names.split()
+    ]
     refusals = [told["text"] for told in calls if told["outcome"] == "refused"]
     assert [text for text in refusals if text not in reasons] == []
     assert server.process.poll() is None

@@ -208,7 +208,15 @@ def walk_lights(world):
     red, state, group = carla.Color(255, 0, 0), carla.LightState(100.0), carla.LightGroup.Street
     for name in ("get_turned_off_lights", "get_turned_on_lights"):
         call(manager, name, group)
-    for name in ("get_color", "get_intensity", "get_light_group", "get_light_state", "is_active", "turn_on", "turn_off"):
+    for name in (
+        "get_color",
+        "get_intensity",
+        "get_light_group",
+        "get_light_state",
+        "is_active",
+        "turn_on",
+        "turn_off",
+    ):
         call(manager, name, lights)
     call(manager, "set_active", lights, [True] * len(lights))
     call(manager, "set_color", lights, red)
@@ -221,7 +229,17 @@ def walk_lights(world):
     call(manager, "set_light_states", lights, [state] * len(lights))
     call(manager, "set_day_night_cycle", True)
     lamp = lights[0]
-    for name in ("color", "id", "intensity", "is_on", "light_group", "light_state", "location", "turn_off", "turn_on"):
+    for name in (
+        "color",
+        "id",
+        "intensity",
+        "is_on",
+        "light_group",
+        "light_state",
+        "location",
+        "turn_off",
+        "turn_on",
+    ):
         call(lamp, name)
     for name, value in (("color", red), ("intensity", 5.0), ("light_group", group), ("light_state", state)):
         call(lamp, f"set_{name}", value)
@@ -233,7 +251,13 @@ def walk_actor(car, other):
         *("actor_state", "attributes", "bounding_box", "id", "is_active", "is_alive", "is_dormant", "parent"),
         *("semantic_tags", "type_id", "get_acceleration", "get_angular_velocity", "get_bone_names", "get_location"),
         *("get_bone_relative_transforms", "get_bone_world_transforms", "get_component_names", "get_socket_names"),
-        *("get_socket_relative_transforms", "get_socket_world_transforms", "get_transform", "get_velocity", "get_world"),
+        *(
+            "get_socket_relative_transforms",
+            "get_socket_world_transforms",
+            "get_transform",
+            "get_velocity",
+            "get_world",
+        ),
     ):
         call(car, name)
     for name in ("get_component_relative_transform", "get_component_world_transform"):
@@ -338,7 +362,8 @@ def walk_batch(client, other):
 def walk_traffic_manager(client, world, port):
     library = world.get_blueprint_library()
     cars = [
-        world.spawn_actor(library.find("vehicle.audi.tt"), point) for point in world.get_map().get_spawn_points()[:40:20]
+        world.spawn_actor(library.find("vehicle.audi.tt"), point)
+        for point in world.get_map().get_spawn_points()[:40:20]
     ]
     world.tick()
     manager = call(client, "get_trafficmanager", port)
@@ -347,7 +372,11 @@ def walk_traffic_manager(client, world, port):
     for name, value in (
         *(("global_lane_offset", 0.1), ("global_percentage_speed_difference", 10.0), ("set_random_device_seed", 1)),
         *(("set_boundaries_respawn_dormant_vehicles", (10.0, 100.0)), ("set_hybrid_physics_mode", False)),
-        *(("set_global_distance_to_leading_vehicle", 2.0), ("set_hybrid_physics_radius", 50.0), ("set_osm_mode", False)),
+        *(
+            ("set_global_distance_to_leading_vehicle", 2.0),
+            ("set_hybrid_physics_radius", 50.0),
+            ("set_osm_mode", False),
+        ),
         *(("set_respawn_dormant_vehicles", False),),
     ):
         call(manager, name, *(value if isinstance(value, tuple) else (value,)))
@@ -374,7 +403,7 @@ def walk_client(client, world):
         call(client, name)
     call(client, "set_timeout", 50.0)
     call(client, "set_files_base_folder", sys.argv[3])
-    call(client, "request_file", "Nav")
+    call(client, "request_file", client.get_required_files("Nav", False)[0])
     call(client, "start_recorder", "walk.log", True)
     call(world, "tick")
     call(world, "tick")
