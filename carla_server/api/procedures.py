@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from carla_server.api import (
+    accepted,
     ackermann,
     actors,
     batch,
@@ -28,6 +29,7 @@ from carla_server.wire.rpc import Request
 PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
     {
         **unsupported.PROCEDURES,
+        **accepted.PROCEDURES,
         **episode.PROCEDURES,
         **files.PROCEDURES,
         **actors.PROCEDURES,

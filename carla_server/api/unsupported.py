@@ -22,19 +22,13 @@ REASONS: tuple[tuple[Returns, str, str], ...] = (
     (
         Returns.VOID,
         "the server has one model of physics",
-        "enable_carsim use_carsim_road enable_chrono_physics restore_physx_physics",
+        "enable_carsim use_carsim_road enable_chrono_physics",
     ),
-    (
-        Returns.VOID,
-        "the server does not speak ROS or V2X, and has no G-buffer streams",
-        "enable_sensor_for_ros disable_sensor_for_ros send set_ignored_vehicles enable_gbuffers "
-        "set_annotations_traverse_translucency",
-    ),
-    (
-        Returns.VALUE,
-        "the server does not speak ROS or V2X, and has no G-buffer streams",
-        "is_sensor_enabled_for_ros are_gbuffers_enabled get_gbuffer_token",
-    ),
+    (Returns.VOID, "the server does not speak ROS", "enable_sensor_for_ros"),
+    (Returns.VOID, "the server has no V2X sensors", "send"),
+    (Returns.VOID, "its sensors measure all vehicles", "set_ignored_vehicles"),
+    (Returns.VOID, "the renderer has no G-buffer streams", "enable_gbuffers"),
+    (Returns.VALUE, "the renderer has no G-buffer streams", "get_gbuffer_token"),
 )
 """(kind of answer, why, names); what `docs/carla-compatibility.md` lists as refused."""
 
