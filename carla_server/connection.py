@@ -57,7 +57,7 @@ class Connection:
         raise NotImplementedError
 
     def send(self, buffers: Sequence[Buffer]) -> None:
-        """Send now what the socket takes, keep the rest; drop the peer if more than the limit (and two messages) waits."""
+        """Send now what the socket takes and keep the rest; drop a peer who lets more than the limit wait."""
         if not self.open:
             return
         sent = 0
