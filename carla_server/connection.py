@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from carla_server.api.procedures import advances_time
+from carla_server.rhythm import QUESTION, Rhythm
 from carla_server.wire.rpc import ProtocolError, Request, RpcReader, RpcWriter
 from carla_server.wire.stream import Buffer, SubscriptionReader
 
@@ -119,6 +121,7 @@ class RpcConnection(Connection):
         self._deadline_s: float | None = None
         self._postponed: Request | None = None
         self._postponed_until_s = 0.0
+        self._rhythm = Rhythm()
 
     def received(self, data: bytes) -> None:
         self._requests.extend(self._reader.feed(data))
@@ -137,16 +140,30 @@ class RpcConnection(Connection):
                 self._postponed, self._postponed_until_s = self._requests.popleft(), due_s
                 self.server.parked.append(self)
                 continue
-            if self.server.must_wait(request, self._deadline_s):
+            ticks = advances_time(request)
+            question_is_due = ticks and self._rhythm.question_is_due
+            if question_is_due and (question := self._find(QUESTION)) is not None:
+                # It came behind the tick that must not overtake it; it changes nothing, so it may go first.
+                self._requests.remove(question)
+                self._requests.appendleft(question)
+                continue
+            if self.server.must_wait(request, self._deadline_s, question_is_due):
                 if self._deadline_s is None:
                     self._deadline_s = time.monotonic() + self.server.patience_s(request)
                     self.server.parked.append(self)
                 break
             self._deadline_s = None
             self._requests.popleft()
+            if ticks and replies:  # what the client waits for must not wait for a tick
+                self.send(replies)
+                replies = []
             result, error = self.server.answer(request)
             if request.name == "get_sensor_token":
                 self.server.announced(self, request)
+            elif request.name == QUESTION:
+                self._rhythm.answered()
+            elif ticks:
+                self._rhythm.ticked()
             replies.append(self._writer.reply(request.message_id, result, error))
             if len(replies) == _BUFFERS_PER_SEND:
                 self.send(replies)
@@ -158,6 +175,9 @@ class RpcConnection(Connection):
         if self.open:
             self.server.withdraw(self)
         super().close()
+
+    def _find(self, name: str) -> Request | None:
+        return next((request for request in self._requests if request.name == name), None)
 
     @property
     def deadline_s(self) -> float:

@@ -2,10 +2,11 @@
 
 Theory of operation. Two listening sockets, one for remote calls and one for streams. Every socket is non-blocking.
 Requests of one connection are executed in order of arrival; one that must wait is parked together with those behind
-it while the loop goes on with the others. A request waits for two reasons:
+it while the loop goes on with the others. A request waits for three reasons:
 
 * it asks for a tick, and a stream that was announced by `get_sensor_token` has not connected yet (at most 1 s):
   otherwise the first frame of a new sensor would be lost and its reader would wait for ever;
+* it asks for a tick, and the Traffic Manager of its client has yet to settle (see `rhythm.py`; at most 20 ms);
 * it is `get_episode_settings` in asynchronous mode, which Traffic Managers poll without a pause (1 ms).
 
 One request is overtaken by those behind it: `load_new_episode` soon after a Traffic Manager was registered. The
@@ -31,6 +32,7 @@ from carla_server.api.procedures import MAY_WAIT, advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
+from carla_server.rhythm import LONGEST_WAIT_S
 from carla_server.wire.limits import Limits
 from carla_server.wire.rpc import Request
 from carla_server.wire.stream import Buffer, frame_prefix
@@ -146,15 +148,21 @@ class Server:
 
     # connections call these
 
-    def must_wait(self, request: Request, deadline_s: float | None) -> bool:
-        """Whether a request has to wait now; `deadline_s` is set if it has waited already."""
+    def must_wait(self, request: Request, deadline_s: float | None, question_is_due: bool) -> bool:
+        """Whether a request has to wait now.
+
+        Args:
+            request: the next one of a connection.
+            deadline_s: set if it has waited already.
+            question_is_due: whether the connection's Traffic Manager has yet to ask for the settings before a tick.
+        """
         simulator = self._simulator
         if simulator is None or request.name not in MAY_WAIT:
             return False
         expired = deadline_s is not None and time.monotonic() >= deadline_s
         if advances_time(request):
             if not simulator.announced:
-                return False
+                return question_is_due and not expired
             if expired:
                 waited_for = sorted(simulator.announced)
                 self.log(f"streams {waited_for} were announced {BARRIER_TIMEOUT_S} s ago and have not connected")
@@ -166,7 +174,9 @@ class Server:
 
     def patience_s(self, request: Request) -> float:
         """How long a request may be parked."""
-        return BARRIER_TIMEOUT_S if advances_time(request) else SETTINGS_POLL_DELAY_S
+        if not advances_time(request):
+            return SETTINGS_POLL_DELAY_S
+        return BARRIER_TIMEOUT_S if self._simulator is not None and self._simulator.announced else LONGEST_WAIT_S
 
     def announced(self, connection: RpcConnection, request: Request) -> None:
         """A client has asked for the token of a stream; remember who, in case it dies before it subscribes."""

@@ -23,10 +23,13 @@ ignored by the client when refused.
 ## Known limits of the client itself
 - Never let `apply_batch_sync(..., True)` tick while cameras listen: the client holds Python's lock during the batch.
   Send the batch with `False`, then tick.
-- The Traffic Manager of a client loses a wake-up if it is ticked faster than its thread falls asleep; `Session.tick`
-  waits for it (`carla_agents/simulator/thread_watch.py`). On a busy machine it can lose one at the end of a step too,
-  and `world.tick()` never returns; another process frees it (`carla_agents/simulator/stall_watch.py`), `Session.tick`
-  raises `TrafficManagerStalled`, and the drive has to be driven again (`evaluate` and `record` do).
+- The Traffic Manager of a client loses a wake-up, and `world.tick()` never returns, if it is ticked faster than its
+  thread falls asleep. This server therefore holds a tick back until that thread has had time to
+  (`carla_server/rhythm.py`); on a busy machine it remains possible, and rarer still at the end of a step. A script of
+  plain client calls has to be started again then. `Session.tick` looks at the thread itself before it ticks
+  (`carla_agents/simulator/thread_watch.py`); another process frees a tick that hangs nevertheless
+  (`carla_agents/simulator/stall_watch.py`), `Session.tick` raises `TrafficManagerStalled`, and the drive has to be
+  driven again (`evaluate` and `record` do).
 - Walkers with `controller.ai.walker` look up traffic lights once per process; `Session.reset` makes the first episode
   like all later ones (`carla_agents/simulator/walker_lights.py`).
 - If a server dies while a Traffic Manager lives, the client ends the whole process.
