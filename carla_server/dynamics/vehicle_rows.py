@@ -21,6 +21,9 @@ AIR_DENSITY_KGPM3 = 1.2
 FEW_VEHICLES = 8
 """Up to this many vehicles are moved one by one as numbers."""
 
+LOAD_SENSITIVITY = 0.3
+"""Cornering stiffness grows with the load on an axle to the power of 1 minus this, so the laden axle slips more."""
+
 REAR_STIFFNESS_FACTOR = 1.1
 """Rear tyres are a little stiffer than front tyres, which makes vehicles understeer."""
 
@@ -170,7 +173,8 @@ class Parameters(NamedTuple):
         traction_front = front_load / max(spec.front_drive + shift, 1e-9)
         traction_rear = (1.0 - front_load) / max(1.0 - spec.front_drive - shift, 1e-9)
         wheels = 2.0 if spec.is_two_wheeler else 4.0
-        stiffness = spec.cornering_per_rad * GRAVITY_MPS2
+        stiffness = spec.cornering_per_rad * GRAVITY_MPS2 * 0.5**LOAD_SENSITIVITY
+        kept = 1.0 - LOAD_SENSITIVITY
         return [
             spec.mass_kg,
             spec.cg_to_front_m,
@@ -193,8 +197,8 @@ class Parameters(NamedTuple):
             4.0 * spec.max_brake_torque_nm / load,
             2.0 * spec.max_handbrake_torque_nm / load,
             spec.tyre_friction * GRAVITY_MPS2,
-            stiffness * front_load,
-            stiffness * (1.0 - front_load) * REAR_STIFFNESS_FACTOR,
+            stiffness * front_load**kept,
+            stiffness * (1.0 - front_load) ** kept * REAR_STIFFNESS_FACTOR,
             front_load,
             min(traction_front, traction_rear, 1.0),
             0.5 * AIR_DENSITY_KGPM3 * spec.drag_coefficient_m2 / spec.mass_kg,
