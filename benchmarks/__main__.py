@@ -15,6 +15,7 @@ NAMES = (
     "frame_matching",
     "expert",
     "robustness",
+    "vehicle_physics",
 )
 
 

@@ -293,6 +293,27 @@ def test_street_lamps_go_on_at_night_and_obey_the_light_manager(world):
     lamps.set_day_night_cycle(True)
 
 
+def test_a_car_rolls_over_debris_and_is_stopped_by_a_barrier(world, library, points, car):
+    place = points[0]
+    ahead = place.location + 8.0 * place.get_forward_vector()
+    debris = world.spawn_actor(library.find("static.prop.dirtdebris01"), carla.Transform(ahead, place.rotation))
+    farther = carla.Transform(place.location + 22.0 * place.get_forward_vector(), place.rotation)
+    farther.rotation.yaw += 90.0
+    barrier = world.spawn_actor(library.find("static.prop.streetbarrier"), farther)
+    sensor = world.spawn_actor(library.find("sensor.other.collision"), carla.Transform(), attach_to=car)
+    events = []
+    sensor.listen(events.append)
+    world.tick()
+    car.set_target_velocity(9.0 * place.get_forward_vector())
+    for _ in range(60):
+        world.tick()
+    assert {event.other_actor.id for event in events} == {barrier.id}
+    assert debris.get_location().distance(ahead) < 0.1
+    assert car.get_location().distance(place.location) < 22.0
+    sensor.stop()
+    sensor.destroy()
+
+
 def test_a_head_on_crash_at_30_kmh_conserves_momentum_within_5_percent(world, library, points):
     place = points[0]
     ahead = carla.Transform(place.location + 14.0 * place.get_forward_vector(), place.rotation)

@@ -204,3 +204,14 @@ def test_more_throttle_never_means_less_speed() -> None:
     assert all(np.diff(speeds) > -0.1)
     assert speeds[0] == 0.0
     assert speeds[-1] > 10.0
+
+
+def test_without_friction_and_drag_a_car_keeps_its_speed_and_course_whatever_the_driver_does() -> None:
+    def change(fields: list[Any]) -> None:
+        fields[DRAG] = 0.0
+        _scale_wheels(FRICTION, 0.0)(fields)
+
+    for control in (FULL_THROTTLE, FULL_BRAKE, BEND, HAND_BRAKE_ON):
+        fleet = _changed(change, 100.0 / 3.6)
+        drive(fleet, control, 5.0)
+        assert fleet.velocity_mps[0] == pytest.approx([100.0 / 3.6, 0.0, 0.0], abs=0.01)
