@@ -38,7 +38,7 @@ def request_file(simulator: Simulator, name: Any) -> bytes:
     if wanted == _navigation_name(town):
         return town.navmesh
     if wanted == _traffic_name(town):
-        return cook_traffic_map(town.name, town.opendrive)
+        return cook_traffic_map(town.opendrive)
     raise InvalidArgument(
         f"there is no file {wanted!r}; this server offers {_navigation_name(town)!r} and {_traffic_name(town)!r}"
     )

@@ -89,7 +89,7 @@ class GroundRaster:
     Attributes:
         tags: (rows, columns) uint8 SemanticTag; row index grows with y, column index with x.
         heights_m: (rows, columns) float64, kerbs included, with edges rounded over three cells.
-        base_m: (rows, columns) float64 height without kerbs, continued smoothly under the terrain.
+        base_m: (rows, columns) float32 height without kerbs, continued smoothly under the terrain.
         origin_m: (x, y) of the first cell's middle.
         bounds_m: (x_min, y_min, x_max, y_max).
     """
@@ -127,14 +127,15 @@ class GroundRaster:
         cell, height = np.concatenate(cells), np.concatenate(heights)
         count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns).astype(float)
         total = np.bincount(cell, height, rows * columns).reshape(rows, columns)
-        self.base_m = _fill_gaps(total, count)
-        self.heights_m = self.base_m + box_sum(np.pad(raised, 1, mode="edge"), 1)[1:-1, 1:-1] / 9.0
+        base = _fill_gaps(total, count)
+        self.base_m = base.astype(np.float32)  # a micrometre is fine enough, and a town keeps millions of cells
+        self.heights_m = base + box_sum(np.pad(raised, 1, mode="edge"), 1)[1:-1, 1:-1] / 9.0
         self._heights = self.heights_m.ravel().data  # a memoryview reads single numbers fastest
         self._limits = limits
         step = 4
-        blurred = box_sum(np.pad(self.base_m, step, mode="edge"), step)[step:-step, step:-step] / (2 * step + 1) ** 2
-        self._slope_y: np.ndarray = np.gradient(blurred, CELL_M, axis=0)
-        self._slope_x: np.ndarray = np.gradient(blurred, CELL_M, axis=1)
+        blurred = box_sum(np.pad(base, step, mode="edge"), step)[step:-step, step:-step] / (2 * step + 1) ** 2
+        self._slope_y: np.ndarray = np.gradient(blurred, CELL_M, axis=0).astype(np.float32)
+        self._slope_x: np.ndarray = np.gradient(blurred, CELL_M, axis=1).astype(np.float32)
 
     def _close_gaps(self, raised: np.ndarray, in_junction: np.ndarray) -> None:
         """Asphalt in the cells that splats missed and, in junctions, between lanes and up to the sidewalks."""
@@ -188,7 +189,7 @@ class GroundRaster:
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(dz/dx, dz/dy) of the ground without kerbs, averaged over about two metres, each (N,) float64."""
         cell = self._cell(x_m, y_m)
-        return self._slope_x.ravel()[cell], self._slope_y.ravel()[cell]
+        return self._slope_x.ravel()[cell].astype(float), self._slope_y.ravel()[cell].astype(float)
 
     def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """SemanticTag of the ground, (N,) uint8; NONE outside the town."""

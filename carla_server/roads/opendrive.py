@@ -21,6 +21,7 @@ from carla_server.roads.plan_view import Geometry, PlanView
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_ROAD_M = 20_000.0
+START_TOLERANCE_M = 0.01
 MAX_TOTAL_M = 200_000.0
 MAX_ITEMS = {"signal": 4_000, "signalReference": 8_000, "object": 20_000, "laneSection": 20_000, "geometry": 50_000}
 """How many elements of a kind are read; each costs time when the map is built."""
@@ -177,18 +178,30 @@ class Road:
 
 
 @dataclass(frozen=True)
+class Connection:
+    """A way through a junction as the file words it: road ids and (from, to) lane ids."""
+
+    incoming: str
+    connecting: str
+    lane_links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class OpenDrive:
     """A parsed map.
 
     Attributes:
         roads: by id.
         controllers: signal ids by controller id, in file order.
-        junction_controllers: controller ids by junction id, in the order in which they take turns.
+        junction_controllers: controller ids by junction id, in the order in which they take turns; every junction
+            of the map is a key.
+        connections: the ways through all junctions.
     """
 
     roads: dict[int, Road]
     controllers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     junction_controllers: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    connections: tuple[Connection, ...] = ()
 
     def lane_sections(self) -> Iterator[tuple[Road, LaneSection]]:
         """Every (road, lane section), roads in the order of their ids."""
@@ -313,6 +326,13 @@ def _road(element: Element, definitions: dict[str, Element]) -> Road:
     starts = [_number(section, "s", 0.0) for section in element.findall("lanes/laneSection")]
     if not starts:
         raise OpenDriveError(f"road {element.get('id')!r} has no lane section")
+    for path in ("planView/geometry", "lanes/laneOffset", "lanes/laneSection"):
+        first_m = min((_number(piece, "s", 0.0) for piece in element.findall(path)), default=0.0)
+        if abs(first_m) > START_TOLERANCE_M:
+            raise OpenDriveError(
+                f"road {element.get('id')!r} has its first <{path.rpartition('/')[2]}> at s = {first_m:g} m, "
+                "expected at 0: nothing says what the road is like before it"
+            )
     sections = []
     for index, section in enumerate(element.findall("lanes/laneSection")):
         lanes = {lane.lane_id: lane for lane in map(_lane, section.iter("lane"))}
@@ -348,6 +368,8 @@ def _geometry(element: Element) -> Geometry:
     values = tuple(_number(shape, key, 0.0) for key in Geometry.KINDS[kind])
     normalized = kind == "paramPoly3" and shape.get("pRange", "arcLength") == "normalized"
     s, x, y, heading, length = (_number(element, key) for key in ("s", "x", "y", "hdg", "length"))
+    if not 0.0 <= length <= MAX_ROAD_M:
+        raise OpenDriveError(f"a <geometry> is {length:g} m long, expected 0 to {MAX_ROAD_M:g}")
     return Geometry(s, x, y, heading, length, kind, values, normalized)
 
 
@@ -398,24 +420,12 @@ def parse_opendrive(text: str) -> OpenDrive:
     for road in roads:
         if by_id.setdefault(road.road_id, road) is not road:
             raise OpenDriveError(f"two roads have the id {road.road_id}")
-    _check_links(root, by_id)
-    return OpenDrive(by_id, controllers, turns)
-
-
-def _check_links(root: Element, roads: dict[int, Road]) -> None:
-    """Every road and junction that is linked to must exist, else clients and Traffic Managers stumble over it."""
-    junctions = {_integer(junction, "id") for junction in root.findall("junction")}
-    for road in roads.values():
-        if road.junction_id >= 0 and road.junction_id not in junctions:
-            raise OpenDriveError(f"road {road.road_id} belongs to junction {road.junction_id}, which the map lacks")
-        for name, link in (("predecessor", road.predecessor), ("successor", road.successor)):
-            if link is not None and link[1] not in (junctions if link[0] == "junction" else roads):
-                raise OpenDriveError(
-                    f"road {road.road_id} has {link[0] or 'road'} {link[1]} as {name}, which the map lacks"
-                )
-    for connection in root.findall("junction/connection"):
-        for name in ("incomingRoad", "connectingRoad"):
-            if connection.get(name) is not None and _integer(connection, name) not in roads:
-                raise OpenDriveError(
-                    f"a junction's connection has {name} {connection.get(name)!r}, which the map lacks"
-                )
+    connections = [
+        Connection(
+            c.get("incomingRoad", ""),
+            c.get("connectingRoad", ""),
+            tuple((link.get("from", ""), link.get("to", "")) for link in c.findall("laneLink")),
+        )
+        for c in root.findall("junction/connection")
+    ]
+    return OpenDrive(by_id, controllers, turns, tuple(connections))

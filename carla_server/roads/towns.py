@@ -10,6 +10,7 @@ import numpy as np
 from carla_server.roads.generation import Generation
 from carla_server.roads.ground import GroundRaster
 from carla_server.roads.lane_strips import lane_strips
+from carla_server.roads.links import check_links
 from carla_server.roads.markings import add_markings
 from carla_server.roads.mesh import MeshBuilder
 from carla_server.roads.navmesh import build_navmesh
@@ -66,7 +67,7 @@ def _read(path: Path) -> str:
         raise OpenDriveError(f"{path.name} cannot be read as UTF-8 text: {error}") from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=6)
 def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -> Town:
     """A town from OpenDRIVE text; equal arguments give the same object.
 
@@ -79,6 +80,7 @@ def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -
         OpenDriveError: the text is not a usable map.
     """
     opendrive = parse_opendrive(text)
+    check_links(opendrive)
     strips = lane_strips(opendrive, generation.vertex_distance_m, generation.additional_width_m)
     if not any(strip.kind == "driving" for strip in strips):
         raise OpenDriveError(f"the map {name!r} has no driving lane")

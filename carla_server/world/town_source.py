@@ -11,6 +11,7 @@ from carla_server.roads.generation import Generation
 from carla_server.roads.opendrive import OpenDriveError
 from carla_server.roads.town import Town
 from carla_server.roads.towns import UnknownTownError, available_towns, load_town, town_from_opendrive
+from carla_server.world.traffic_map import UnreadableMapError, cook_traffic_map
 
 LAYERED_SUFFIX = "_Opt"
 """CARLA's `Town10HD_Opt` is `Town10HD` with layers that can be switched; the roads are the same."""
@@ -85,13 +86,17 @@ class ShippedTowns:
             ) from None
         except OpenDriveError as error:
             raise ValueError(f"map {name!r} cannot be used: {error}") from error
+        if self.map_dir is not None and (self.map_dir / f"{original}.xodr").is_file():
+            _check_readable(name, town)
         return town if original == name else self._under(name, town)
 
     def build(self, name: str, opendrive: str, generation: Generation) -> Town:
         try:
-            return town_from_opendrive(name, opendrive, generation)
+            town = town_from_opendrive(name, opendrive, generation)
         except OpenDriveError as error:
             raise ValueError(str(error)) from error
+        _check_readable(name, town)
+        return town
 
     def _under(self, name: str, town: Town) -> Town:
         """The town by another name; the same object as before while the town is."""
@@ -99,3 +104,15 @@ class ShippedTowns:
         if before is None or before[0] is not town:
             self._renamed[name] = town, replace(town, name=name)
         return self._renamed[name][1]
+
+
+def _check_readable(name: str, town: Town) -> None:
+    """Refuse a foreign map that clients could not read; what was sampled of it is kept for Traffic Managers.
+
+    Raises:
+        ValueError: CARLA's own map library fails on it.
+    """
+    try:
+        cook_traffic_map(town.opendrive)
+    except UnreadableMapError as error:
+        raise ValueError(f"map {name!r} cannot be used: {error}") from error
