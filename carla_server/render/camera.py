@@ -104,20 +104,19 @@ class Viewpoint:
         return cls(pose[:3], axes, projection @ view, camera.focal_px)
 
 
-def boxes_in_frustum(view_projection: np.ndarray, low_m: np.ndarray, high_m: np.ndarray) -> np.ndarray:
-    """(N,) bool: which axis-aligned boxes [(N, 3) low, (N, 3) high] may be seen."""
-    planes = _planes(view_projection)
-    farthest = np.where(planes[:, None, :3] > 0, high_m[None], low_m[None])
-    return (np.einsum("pnk,pk->pn", farthest, planes[:, :3]) + planes[:, 3:] > 0).all(0)
+def boxes_in_frustum(planes: np.ndarray, middle_m: np.ndarray, half_m: np.ndarray) -> np.ndarray:
+    """(N,) bool: which axis-aligned boxes, (N, 3) middles and half sizes, may be seen; planes by `frustum_planes`."""
+    nearest = middle_m @ planes[:, :3].T + half_m @ np.abs(planes[:, :3]).T
+    return (nearest > -planes[:, 3]).all(1)
 
 
-def spheres_in_frustum(view_projection: np.ndarray, center_m: np.ndarray, radius_m: np.ndarray) -> np.ndarray:
-    """(N,) bool: which spheres may be seen."""
-    planes = _planes(view_projection)
-    return (planes[:, :3] @ center_m.T + planes[:, 3:] > -radius_m).all(0)
+def spheres_in_frustum(planes: np.ndarray, middle_m: np.ndarray, radius_m: np.ndarray) -> np.ndarray:
+    """(N,) bool: which spheres, (N, 3) middles and (N,) radii, may be seen; planes by `frustum_planes`."""
+    return (middle_m @ planes[:, :3].T + radius_m[:, None] > -planes[:, 3]).all(1)
 
 
-def _planes(view_projection: np.ndarray) -> np.ndarray:
+def frustum_planes(view_projection: np.ndarray) -> np.ndarray:
+    """(6, 4) planes of a (4, 4) world-to-clip matrix; their unit normals point inward."""
     rows = view_projection
     planes = np.concatenate([rows[3] + rows[:3], rows[3] - rows[:3]])
-    return planes / np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
+    return planes / np.sqrt((planes[:, :3] ** 2).sum(1, keepdims=True))

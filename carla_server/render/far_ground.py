@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
-from carla_server.render.program import set_uniforms
+from carla_server.render.program import matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, CELL_M, CellMesh
 from carla_server.render.static_draw import IndexedCells, StaticDraw
 from carla_server.roads.mesh import VERTEX_DTYPE
@@ -132,7 +132,7 @@ class FarGround:
         frame.use()
         self._context.enable_only(moderngl.DEPTH_TEST)
         projection = _from_above(bounds_m, low_m, high_m, sign)
-        set_uniforms(program, {"view_projection": projection.T.astype(np.float32).tobytes(), "focal_px": 1e9})
+        set_uniforms(program, {"view_projection": matrix_bytes(projection), "focal_px": 1e9})
         cells = np.arange(len(surface.first))
         # As from afar: thin markings would turn to dots in the map's texels.
         full.draw(program, cells, np.full(len(cells), 1e6), focal_px=1.0)

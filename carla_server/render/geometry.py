@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import moderngl
 import numpy as np
 
 from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
-from carla_server.render.camera import Viewpoint, spheres_in_frustum
+from carla_server.render.camera import Viewpoint, frustum_planes, spheres_in_frustum
 from carla_server.render.far_ground import COUNTRY, STREETS, FarGround
-from carla_server.render.program import bind, link, set_uniforms
+from carla_server.render.program import bind, link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, Scenery
-from carla_server.render.shapes.library import MeshLibrary
+from carla_server.render.shapes.library import LEVELS, MeshLibrary
 from carla_server.render.static_draw import VERTEX_LAYOUT, StaticDraw
 
 _INSTANCE_LAYOUT = tuple(zip(INSTANCE_ATTRIBUTES, ("4f4", "4f4", "4f4", "4f1", "4f1", "4f4"), (16, 16, 16, 4, 4, 16)))
@@ -26,27 +27,34 @@ _SHADOW_LEVEL, _LEAF_SHADOW_LEVEL = 1, 2
 
 @dataclass(frozen=True)
 class InstanceBatch:
-    """Instances with the number of each one's mesh and its scale."""
+    """Instances and what culling wants to know of them.
+
+    Attributes:
+        instances: (N,) INSTANCE_DTYPE.
+        mesh: (N,) number of each one's mesh.
+        origin_m: (N, 3) places in the world.
+        reach_m: (N,) radii around them.
+        foliage: (N,) bool, drawn by the foliage shader.
+    """
 
     instances: np.ndarray
     mesh: np.ndarray
-    scale: np.ndarray
+    origin_m: np.ndarray
+    reach_m: np.ndarray
+    foliage: np.ndarray
 
     @classmethod
-    def join(cls, *batches: InstanceBatch) -> InstanceBatch:
-        return cls(
-            np.concatenate([batch.instances for batch in batches]),
-            np.concatenate([batch.mesh for batch in batches]),
-            np.concatenate([batch.scale for batch in batches]),
-        )
+    def of(
+        cls, instances: np.ndarray, mesh: np.ndarray, library: MeshLibrary, scale: np.ndarray | None = None
+    ) -> InstanceBatch:
+        """Look up what the library knows; `scale` is the largest scale of each instance, 1 if None."""
+        origin_m = np.stack([instances[name][:, 3] for name in ("row0", "row1", "row2")], -1).astype(np.float64)
+        reach_m = library.radius_m[mesh] if scale is None else library.radius_m[mesh] * scale
+        return cls(instances, mesh, origin_m, reach_m, library.foliage[mesh])
 
-    def where(self, chosen: np.ndarray) -> InstanceBatch:
-        return InstanceBatch(self.instances[chosen], self.mesh[chosen], self.scale[chosen])
-
-    @property
-    def origin_m(self) -> np.ndarray:
-        """(N, 3) world positions of the instances' origins."""
-        return np.stack([self.instances[name][:, 3] for name in ("row0", "row1", "row2")], -1)
+    def in_sight(self, planes: np.ndarray) -> np.ndarray:
+        """(N,) bool: which may be seen within `frustum_planes`."""
+        return spheres_in_frustum(planes, self.origin_m, self.reach_m)
 
 
 class _InstancedDraw:
@@ -65,22 +73,23 @@ class _InstancedDraw:
         self._indices: moderngl.Buffer | None = None
         self._arrays: dict[str, moderngl.VertexArray] = {}
 
-    def draw(self, kind: str, batch: InstanceBatch, level: np.ndarray) -> None:
-        """Draw instances at their levels of detail, grouped by mesh."""
-        if not len(batch.mesh):
+    def draw(self, kind: str, instances: np.ndarray, mesh: np.ndarray, level: np.ndarray) -> None:
+        """Draw (N,) INSTANCE_DTYPE at their levels of detail, grouped by mesh."""
+        if not len(mesh):
             return
-        self._refresh(len(batch.mesh))
-        levels = self._library.first.shape[1]
-        key = batch.mesh * levels + level
+        self._refresh(len(mesh))
+        key = mesh * LEVELS + level
         order = np.argsort(key, kind="stable")
-        keys, first, count = np.unique(key[order], return_index=True, return_counts=True)
+        key = key[order]
+        first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+        keys = key[first]
         records = np.zeros((len(keys), _RECORD_WORDS), np.uint32)
-        records[:, 0] = self._library.count[keys // levels, keys % levels]
-        records[:, 1] = count
-        records[:, 2] = self._library.first[keys // levels, keys % levels]
+        records[:, 0] = self._library.count.ravel()[keys]
+        records[:, 1] = np.diff(np.r_[first, len(key)])
+        records[:, 2] = self._library.first.ravel()[keys]
         records[:, 4] = first
-        self._instances.write(batch.instances[order].tobytes())
-        self._records.write(records.tobytes())
+        self._instances.write(instances[order])
+        self._records.write(records)
         self._arrays[kind].render_indirect(self._records, count=len(records))
 
     def _refresh(self, instance_count: int) -> None:
@@ -136,73 +145,86 @@ class GeometryPass:
         programs = (self._building_program, self._shadow_program)
         self._buildings = StaticDraw(context, scenery.buildings, programs, len(BREADTHS_M))
         self._instanced = _InstancedDraw(context, library)
-        self._furniture = InstanceBatch(scenery.furniture, scenery.furniture_mesh, scenery.furniture_scale)
+        self._view_programs = (
+            self._ground_program,
+            self._far_program,
+            self._building_program,
+            self._instanced.programs["object"],
+            self._instanced.programs["foliage"],
+        )
+        self._furniture = InstanceBatch.of(
+            scenery.furniture, scenery.furniture_mesh, library, scenery.furniture_scale
+        )
 
-    def draw_view(self, view: Viewpoint, moving: InstanceBatch) -> None:
+    def draw_view(self, view: Viewpoint, moving: Sequence[InstanceBatch]) -> None:
         """Fill the bound G-buffer: objects, houses, trees, ground, near before far."""
         context = self._context
-        ground, far_program, building = self._ground_program, self._far_program, self._building_program
-        for program in (ground, far_program, building, *self._instanced.programs.values()):
-            values = {
-                "view_projection": _matrix(view.view_projection),
-                "eye": tuple(view.eye_m),
-                "focal_px": view.focal_px,
-            }
+        planes = frustum_planes(view.view_projection)
+        values: dict[str, object] = {
+            "view_projection": matrix_bytes(view.view_projection),
+            "eye": tuple(view.eye_m.tolist()),
+            "focal_px": view.focal_px,
+        }
+        for program in self._view_programs:
             set_uniforms(program, values)
-        batch, level = self._visible(view, InstanceBatch.join(moving, self._furniture))
-        foliage = self._is_foliage(batch)
+        instances, mesh, level, foliage = _visible(view, planes, (*moving, self._furniture))
         # A camera inside a vehicle looks through its back faces, as through CARLA's one-sided bodies.
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._instanced.draw("object", batch.where(~foliage), level[~foliage])
+        solid = ~foliage
+        self._instanced.draw("object", instances[solid], mesh[solid], level[solid])
         context.enable_only(moderngl.DEPTH_TEST)
-        cells, away_m = self._buildings.in_sight(view.view_projection, view.eye_m)
-        self._buildings.draw(building, cells, away_m, view.focal_px)
-        self._instanced.draw("foliage", batch.where(foliage), level[foliage])
-        cells, away_m = self._ground.in_sight(view.view_projection, view.eye_m)
+        cells, away_m = self._buildings.in_sight(planes, view.eye_m)
+        self._buildings.draw(self._building_program, cells, away_m, view.focal_px)
+        self._instanced.draw("foliage", instances[foliage], mesh[foliage], level[foliage])
+        self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m))
+
+    def _draw_ground(self, view: Viewpoint, cells: np.ndarray, away_m: np.ndarray) -> None:
         left, passed_on = np.ones(len(cells), bool), []
         for far_ground in self._far_grounds:
             far = left & far_ground.serves(cells, away_m, view.focal_px)
             passed_on.append((far_ground, cells[far]))
             left &= ~far
-        self._ground.draw(ground, cells[left], away_m[left], view.focal_px)
+        self._ground.draw(self._ground_program, cells[left], away_m[left], view.focal_px)
         for far_ground, far_cells in passed_on:
             far_ground.draw(far_cells)
 
     def draw_static_shadow(self, projection: np.ndarray, center_m: np.ndarray) -> None:
         """Fill the bound depth map with everything that stands still and throws a shadow."""
         self._set_shadow(projection)
-        self._buildings.draw(self._shadow_program, *self._buildings.in_sight(projection, center_m))
-        batch = self._furniture
-        batch = batch.where(spheres_in_frustum(projection, batch.origin_m, self._reach_m(batch)))
-        self._instanced.draw("shadow", batch, np.where(self._is_foliage(batch), _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL))
+        planes = frustum_planes(projection)
+        self._buildings.draw(self._shadow_program, *self._buildings.in_sight(planes, center_m))
+        furniture = self._furniture
+        chosen = furniture.in_sight(planes)
+        level = np.where(furniture.foliage[chosen], _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL)
+        self._instanced.draw("shadow", furniture.instances[chosen], furniture.mesh[chosen], level)
 
-    def draw_moving_shadow(self, projection: np.ndarray, moving: InstanceBatch) -> None:
+    def draw_moving_shadow(self, projection: np.ndarray, moving: Sequence[InstanceBatch]) -> None:
         """Fill the bound depth map with the actors."""
         self._set_shadow(projection)
-        batch = moving.where(spheres_in_frustum(projection, moving.origin_m, self._reach_m(moving)))
-        self._instanced.draw("shadow", batch, np.full(len(batch.mesh), _SHADOW_LEVEL))
+        planes = frustum_planes(projection)
+        chosen = [batch.in_sight(planes) for batch in moving]
+        instances = np.concatenate([batch.instances[some] for batch, some in zip(moving, chosen)])
+        mesh = np.concatenate([batch.mesh[some] for batch, some in zip(moving, chosen)])
+        self._instanced.draw("shadow", instances, mesh, np.full(len(mesh), _SHADOW_LEVEL))
 
     def _set_shadow(self, projection: np.ndarray) -> None:
+        # Shadows keep true widths: at an infinite focal length nothing is thin.
+        values: dict[str, object] = {"view_projection": matrix_bytes(projection), "focal_px": 1e9}
         for program in (self._shadow_program, self._instanced.programs["shadow"]):
-            # Shadows keep true widths: at an infinite focal length nothing is thin.
-            set_uniforms(program, {"view_projection": _matrix(projection), "focal_px": 1e9})
-
-    def _visible(self, view: Viewpoint, batch: InstanceBatch) -> tuple[InstanceBatch, np.ndarray]:
-        origin = batch.origin_m
-        reach = self._reach_m(batch)
-        distance = np.linalg.norm(origin - view.eye_m, axis=1)
-        size_px = view.focal_px * reach / np.maximum(distance - reach, 0.5)
-        chosen = spheres_in_frustum(view.view_projection, origin, reach) & (size_px > _DROP_PX)
-        size_px = size_px[chosen]
-        return batch.where(chosen), np.searchsorted(_LEVEL_PX, size_px)
-
-    def _reach_m(self, batch: InstanceBatch) -> np.ndarray:
-        return self._library.radius_m[batch.mesh] * batch.scale
-
-    def _is_foliage(self, batch: InstanceBatch) -> np.ndarray:
-        flags = np.array([mesh.foliage for mesh in self._library.meshes], bool)
-        return flags[batch.mesh]
+            set_uniforms(program, values)
 
 
-def _matrix(matrix: np.ndarray) -> bytes:
-    return matrix.T.astype(np.float32).tobytes()
+def _visible(
+    view: Viewpoint, planes: np.ndarray, batches: Sequence[InstanceBatch]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Instances in sight that cover a pixel, with their mesh, level of detail and whether they are foliage."""
+    parts: list[tuple[np.ndarray, ...]] = []
+    for batch in batches:
+        gap_m = batch.origin_m - view.eye_m
+        distance_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
+        size_px = view.focal_px * batch.reach_m / np.maximum(distance_m - batch.reach_m, 0.5)
+        some = np.flatnonzero(batch.in_sight(planes) & (size_px > _DROP_PX))
+        level = np.searchsorted(_LEVEL_PX, size_px[some])
+        parts.append((batch.instances[some], batch.mesh[some], level, batch.foliage[some]))
+    instances, mesh, level, foliage = (np.concatenate(columns) for columns in zip(*parts))
+    return instances, mesh, level, foliage

@@ -7,7 +7,7 @@ import numpy as np
 
 from carla_server.render.atmosphere import Atmosphere
 from carla_server.render.camera import CameraView, Viewpoint
-from carla_server.render.program import link, set_uniforms
+from carla_server.render.program import link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import Scenery
 from carla_server.render.targets import Targets
 
@@ -53,10 +53,10 @@ class LightPass:
         values: dict[str, object] = {
             **atmosphere.uniforms,
             **{name: index for index, name in enumerate(names)},
-            "view_projection": _matrix(view.view_projection),
-            "shadow_projection": _matrix(shadow_projection),
+            "view_projection": matrix_bytes(view.view_projection),
+            "shadow_projection": matrix_bytes(shadow_projection),
             "eye": tuple(view.eye_m),
-            "axes": _matrix(view.axes),
+            "axes": matrix_bytes(view.axes),
             "half_size": (camera.half_width, camera.half_height),
             "resolution": targets.size,
             "lamp_frame": self._lamp_frame,
@@ -121,7 +121,3 @@ class LightPass:
             program = link(self._context, "screen_vert", name, switches)
             self._variants[name, switches] = (program, self._context.vertex_array(program, []))
         return self._variants[name, switches]
-
-
-def _matrix(matrix: np.ndarray) -> bytes:
-    return matrix.T.astype(np.float32).tobytes()

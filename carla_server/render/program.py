@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 import moderngl
+import numpy as np
 
 _SHADERS = resources.files("carla_server.render") / "shaders"
 _VERSION = "#version 330\n"
@@ -21,22 +22,36 @@ def shader_source(name: str, switches: tuple[str, ...] = ()) -> str:
 
 def link(context: moderngl.Context, vertex: str, fragment: str, switches: tuple[str, ...] = ()) -> moderngl.Program:
     """Compile and link two shaders by name."""
-    return context.program(
+    program = context.program(
         vertex_shader=shader_source(vertex, switches), fragment_shader=shader_source(fragment, switches)
     )
+    uniforms = ((name, program[name]) for name in program)
+    program.extra = {name: [item, None] for name, item in uniforms if isinstance(item, moderngl.Uniform)}
+    return program
 
 
 def set_uniforms(program: moderngl.Program, values: dict[str, object]) -> None:
-    """Set those uniforms that this variant of the program still has; bytes are written as they are."""
+    """Set those uniforms that this variant of the program still has and that changed; bytes are written as they are.
+
+    Args:
+        program: from `link`.
+        values: numbers, tuples or bytes by name.
+    """
+    kept = program.extra
     for name, value in values.items():
-        if name not in program:
+        slot = kept.get(name)
+        if slot is None or slot[1] == value:
             continue
-        uniform = program[name]
-        if isinstance(uniform, moderngl.Uniform):
-            if isinstance(value, bytes):
-                uniform.write(value)
-            else:
-                uniform.value = value
+        slot[1] = value
+        if isinstance(value, bytes):
+            slot[0].write(value)
+        else:
+            slot[0].value = value
+
+
+def matrix_bytes(matrix: np.ndarray) -> bytes:
+    """A square matrix as GLSL keeps it, column after column."""
+    return matrix.T.astype(np.float32).tobytes()
 
 
 def bind(

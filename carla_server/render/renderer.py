@@ -58,7 +58,9 @@ class Renderer:
         self._mesh_ids: dict[tuple[str, tuple[float, ...]], int] = {}
         self._nose_m: dict[int, float] = {}
         self._heads = scenery.heads.copy()
-        self._head_mesh, self._head_site = scenery.head_mesh, scenery.head_site
+        head_mesh = np.full(len(self._heads), scenery.head_mesh, np.int64)
+        self._head_batch = InstanceBatch.of(self._heads, head_mesh, self._library)
+        self._head_site = scenery.head_site
         self._site_count = len(town.traffic_lights)
         self._actors = np.zeros(0, ACTOR_DTYPE)
         self._warmed: set[tuple] = set()
@@ -220,7 +222,7 @@ class Renderer:
 
     def _draw_geometry(
         self, camera: CameraView, pose6: Sequence[float] | np.ndarray, elapsed_s: float
-    ) -> tuple[Targets, Viewpoint, InstanceBatch]:
+    ) -> tuple[Targets, Viewpoint, tuple[InstanceBatch, ...]]:
         view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
         moving = self._moving(elapsed_s)
         targets = self._targets_for(camera)
@@ -234,7 +236,7 @@ class Renderer:
         targets: Targets,
         camera: CameraView,
         view: Viewpoint,
-        moving: InstanceBatch,
+        moving: tuple[InstanceBatch, ...],
         atmosphere: Atmosphere,
         elapsed_s: float,
         frame: int,
@@ -249,14 +251,12 @@ class Renderer:
             self._debug.draw(targets, view, self._debug_lines)
         return _read(targets.bgra, targets)
 
-    def _moving(self, elapsed_s: float) -> InstanceBatch:
-        actors = self._actors.copy()
-        actors["lights"] = lights_at(actors["lights"], elapsed_s)
-        heads = InstanceBatch(
-            self._heads, np.full(len(self._heads), self._head_mesh, np.int64), np.ones(len(self._heads))
-        )
-        batch = InstanceBatch(actor_instances(actors), actors["mesh"].astype(np.int64), np.ones(len(actors)))
-        return InstanceBatch.join(batch, heads)
+    def _moving(self, elapsed_s: float) -> tuple[InstanceBatch, InstanceBatch]:
+        """Actors and traffic light heads, whose lamps change."""
+        instances = actor_instances(self._actors)
+        instances["motion"][:, 3] = lights_at(self._actors["lights"], elapsed_s)
+        actors = InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
+        return actors, self._head_batch
 
     def _beams(self, eye_m: np.ndarray) -> np.ndarray:
         bits = self._actors["lights"]

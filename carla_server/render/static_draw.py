@@ -72,18 +72,18 @@ class StaticDraw:
         self, context: moderngl.Context, cells: CellMesh, programs: tuple[moderngl.Program, ...], coarsest: int
     ) -> None:
         self._mesh, self._breadths_m = cells, np.array(BREADTHS_M[:coarsest])
+        self._middle_m, self._half_m = (cells.low_m + cells.high_m) / 2.0, (cells.high_m - cells.low_m) / 2.0
         self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
 
-    def in_sight(self, view_projection: np.ndarray, eye_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cells that may be seen, nearest first, so that hidden pixels are rejected before they are shaded.
+    def in_sight(self, planes: np.ndarray, eye_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cells within `frustum_planes`, nearest first, so that hidden pixels are rejected before they are shaded.
 
         Returns:
             (V,) cell numbers and (V,) distances of the eye to their boxes, metres.
         """
-        low_m, high_m = self._mesh.low_m, self._mesh.high_m
-        visible = np.flatnonzero(boxes_in_frustum(view_projection, low_m, high_m))
-        nearest = np.minimum(np.maximum(eye_m, low_m[visible]), high_m[visible])
-        away_m = np.sqrt(((nearest - eye_m) ** 2).sum(1))
+        visible = np.flatnonzero(boxes_in_frustum(planes, self._middle_m, self._half_m))
+        gap_m = np.maximum(np.abs(self._middle_m[visible] - eye_m) - self._half_m[visible], 0.0)
+        away_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
         order = np.argsort(away_m, kind="stable")
         return visible[order], away_m[order]
 

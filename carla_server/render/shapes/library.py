@@ -41,6 +41,7 @@ class MeshLibrary:
         self.first = np.zeros((0, LEVELS), np.int64)
         self.count = np.zeros((0, LEVELS), np.int64)
         self.radius_m = np.zeros(0)
+        self.foliage = np.zeros(0, bool)
 
     def add(self, levels: tuple[Mesh, ...], *, foliage: bool = False) -> int:
         """Add a mesh given from far to near (one level serves all distances); returns its number."""
@@ -61,6 +62,7 @@ class MeshLibrary:
         self.first = np.array([mesh.first for mesh in self.meshes])
         self.count = np.array([mesh.count for mesh in self.meshes])
         self.radius_m = np.array([mesh.radius_m for mesh in self.meshes])
+        self.foliage = np.array([mesh.foliage for mesh in self.meshes], bool)
         self._changed = True
         return len(self.meshes) - 1
 
