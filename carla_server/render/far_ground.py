@@ -13,7 +13,7 @@ import numpy as np
 
 from carla_server.render.program import matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, CELL_M, CellMesh
-from carla_server.render.static_draw import IndexedCells, StaticDraw
+from carla_server.render.static_draw import FAR_OVERLAP_M, IndexedCells, StaticDraw
 from carla_server.roads.mesh import VERTEX_DTYPE
 
 _DIVISIONS = (1, 2, 4, 8)
@@ -50,7 +50,7 @@ class MapGrade:
 
 STREETS = MapGrade(0.5, 0.25, 3.0, uniform=False)
 """A kerb and a half high."""
-COUNTRY = MapGrade(2.0, 0.6, 8.0, uniform=True)
+COUNTRY = MapGrade(2.0, 0.6, FAR_OVERLAP_M, uniform=True)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
 from carla_server.render.camera import Viewpoint, frustum_planes, spheres_in_frustum
 from carla_server.render.far_ground import COUNTRY, STREETS, FarGround
+from carla_server.render.occlusion import Skyline
 from carla_server.render.program import bind, link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, Scenery
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
@@ -22,7 +23,10 @@ _RECORD_WORDS = 5
 _LEVEL_PX = np.array([9.0, 26.0, 60.0])
 """Projected radius from which a mesh is drawn at levels 1, 2 and 3."""
 _DROP_PX = 0.7
+_BELOW_ORIGIN_M = 1.0
+"""Walkers reach this far below their origin, which is their middle; others stand on it."""
 _SHADOW_LEVEL, _LEAF_SHADOW_LEVEL = 1, 2
+_FINE_SHADOW_M = 16.0
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,11 @@ class _InstancedDraw:
         key = mesh * LEVELS + level
         order = np.argsort(key, kind="stable")
         key = key[order]
-        first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+        first = np.flatnonzero(np.diff(key, prepend=-1))
         keys = key[first]
         records = np.zeros((len(keys), _RECORD_WORDS), np.uint32)
         records[:, 0] = self._library.count.ravel()[keys]
-        records[:, 1] = np.diff(np.r_[first, len(key)])
+        records[:, 1] = np.diff(first, append=len(key))
         records[:, 2] = self._library.first.ravel()[keys]
         records[:, 4] = first
         self._instances.write(instances[order])
@@ -144,6 +148,7 @@ class GeometryPass:
         )
         programs = (self._building_program, self._shadow_program)
         self._buildings = StaticDraw(context, scenery.buildings, programs, len(BREADTHS_M))
+        self._occluders = scenery.occluders
         self._instanced = _InstancedDraw(context, library)
         self._view_programs = (
             self._ground_program,
@@ -167,16 +172,17 @@ class GeometryPass:
         }
         for program in self._view_programs:
             set_uniforms(program, values)
-        instances, mesh, level, foliage = _visible(view, planes, (*moving, self._furniture))
+        skyline = self._occluders.seen_from(view.eye_m, planes)
+        instances, mesh, level, foliage = _visible(view, planes, skyline, (*moving, self._furniture))
         # A camera inside a vehicle looks through its back faces, as through CARLA's one-sided bodies.
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         solid = ~foliage
         self._instanced.draw("object", instances[solid], mesh[solid], level[solid])
         context.enable_only(moderngl.DEPTH_TEST)
-        cells, away_m = self._buildings.in_sight(planes, view.eye_m)
+        cells, away_m = self._buildings.in_sight(planes, view.eye_m, skyline)
         self._buildings.draw(self._building_program, cells, away_m, view.focal_px)
         self._instanced.draw("foliage", instances[foliage], mesh[foliage], level[foliage])
-        self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m))
+        self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m, skyline))
 
     def _draw_ground(self, view: Viewpoint, cells: np.ndarray, away_m: np.ndarray) -> None:
         left, passed_on = np.ones(len(cells), bool), []
@@ -198,14 +204,15 @@ class GeometryPass:
         level = np.where(furniture.foliage[chosen], _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL)
         self._instanced.draw("shadow", furniture.instances[chosen], furniture.mesh[chosen], level)
 
-    def draw_moving_shadow(self, projection: np.ndarray, moving: Sequence[InstanceBatch]) -> None:
-        """Fill the bound depth map with the actors."""
+    def draw_moving_shadow(self, projection: np.ndarray, moving: Sequence[InstanceBatch], eye_m: np.ndarray) -> None:
+        """Fill the bound depth map with the actors, finer near the eye."""
         self._set_shadow(projection)
         planes = frustum_planes(projection)
         chosen = [batch.in_sight(planes) for batch in moving]
         instances = np.concatenate([batch.instances[some] for batch, some in zip(moving, chosen)])
         mesh = np.concatenate([batch.mesh[some] for batch, some in zip(moving, chosen)])
-        self._instanced.draw("shadow", instances, mesh, np.full(len(mesh), _SHADOW_LEVEL))
+        away_m = np.concatenate([np.abs(batch.origin_m[some] - eye_m).max(1) for batch, some in zip(moving, chosen)])
+        self._instanced.draw("shadow", instances, mesh, np.where(away_m < _FINE_SHADOW_M, _SHADOW_LEVEL, 0))
 
     def _set_shadow(self, projection: np.ndarray) -> None:
         # Shadows keep true widths: at an infinite focal length nothing is thin.
@@ -215,7 +222,7 @@ class GeometryPass:
 
 
 def _visible(
-    view: Viewpoint, planes: np.ndarray, batches: Sequence[InstanceBatch]
+    view: Viewpoint, planes: np.ndarray, skyline: Skyline, batches: Sequence[InstanceBatch]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Instances in sight that cover a pixel, with their mesh, level of detail and whether they are foliage."""
     parts: list[tuple[np.ndarray, ...]] = []
@@ -224,6 +231,8 @@ def _visible(
         distance_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
         size_px = view.focal_px * batch.reach_m / np.maximum(distance_m - batch.reach_m, 0.5)
         some = np.flatnonzero(batch.in_sight(planes) & (size_px > _DROP_PX))
+        origin_m, reach_m = batch.origin_m[some], batch.reach_m[some]
+        some = some[~skyline.hides(origin_m, reach_m, origin_m[:, 2] - _BELOW_ORIGIN_M, origin_m[:, 2] + reach_m)]
         level = np.searchsorted(_LEVEL_PX, size_px[some])
         parts.append((batch.instances[some], batch.mesh[some], level, batch.foliage[some]))
     instances, mesh, level, foliage = (np.concatenate(columns) for columns in zip(*parts))

@@ -8,6 +8,7 @@ import numpy as np
 
 from carla_server.render.actors import INSTANCE_DTYPE, rigid_instances
 from carla_server.render.camera import rotation_matrix
+from carla_server.render.occlusion import Occluders
 from carla_server.render.shapes import props, signals
 from carla_server.render.shapes.buildings import building_mesh
 from carla_server.render.shapes.families import shape_builder
@@ -112,6 +113,7 @@ class Scenery:
         lamp_map: (S, S, 2) float16: street light on the ground, height of the ground.
         lamp_frame: x0, y0 (m), 1 / width, 1 / height of the lamp map.
         bounds_m: x0, y0, x1, y1 of the town.
+        occluders: houses that hide what is behind them.
     """
 
     surface: CellMesh
@@ -125,6 +127,7 @@ class Scenery:
     lamp_map: np.ndarray
     lamp_frame: tuple[float, float, float, float]
     bounds_m: tuple[float, float, float, float]
+    occluders: Occluders
 
 
 def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
@@ -163,6 +166,7 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
         lamp_map=lamp_map,
         lamp_frame=lamp_frame,
         bounds_m=town.bounds_m,
+        occluders=Occluders(town.placements),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import moderngl
 import numpy as np
@@ -39,11 +40,11 @@ class SunShadows:
         The matrix depends on the eye and the sun only, never on earlier frames.
         """
         center = np.round(eye_m / _STEP_M) * _STEP_M
-        projection = _sun_projection(center, sun)
         context = self._context
         context.enable_only(moderngl.DEPTH_TEST)
         context.polygon_offset = (2.0, 4.0)
         key = (*center.tolist(), *sun.tolist())
+        projection = _sun_projection(key)
         if key in self._static:
             self._static[key] = self._static.pop(key)  # to the end: used last
         else:
@@ -55,7 +56,7 @@ class SunShadows:
         self.static_map = self._static[key][0]
         self._moving_frame.use()
         self._moving_frame.clear()
-        self._geometry.draw_moving_shadow(projection, moving)
+        self._geometry.draw_moving_shadow(projection, moving, eye_m)
         context.polygon_offset = (0.0, 0.0)
         return projection
 
@@ -67,7 +68,10 @@ class SunShadows:
         return texture, self._context.framebuffer(depth_attachment=texture)
 
 
-def _sun_projection(center_m: np.ndarray, sun: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=16)
+def _sun_projection(place: tuple[float, ...]) -> np.ndarray:
+    """(4, 4) world-to-map matrix of a map's middle (x, y, z) and the direction to the sun (x, y, z)."""
+    center_m, sun = np.array(place[:3]), np.array(place[3:])
     helper = np.array([0.0, 0.0, 1.0]) if abs(sun[2]) < 0.99 else np.array([1.0, 0.0, 0.0])
     right = np.cross(helper, sun)
     right /= np.linalg.norm(right)
@@ -76,4 +80,5 @@ def _sun_projection(center_m: np.ndarray, sun: np.ndarray) -> np.ndarray:
     for row, axis, reach in ((0, right, _RADIUS_M), (1, up, _RADIUS_M), (2, -sun, _DEPTH_M)):
         out[row, :3] = axis / reach
         out[row, 3] = -axis @ center_m / reach
+    out.flags.writeable = False
     return out

@@ -9,6 +9,7 @@ import numpy as np
 
 from carla_server.render.camera import boxes_in_frustum
 from carla_server.render.indexing import shared_vertices
+from carla_server.render.occlusion import Skyline
 from carla_server.render.program import bind
 from carla_server.render.scenery import BREADTHS_M, CellMesh
 from carla_server.roads.mesh import VERTEX_DTYPE
@@ -20,6 +21,8 @@ VERTEX_LAYOUT = (
     ("in_uv", "2f2", 4),
     ("in_ids", "4f1", 4),
 )
+FAR_OVERLAP_M = 8.0
+"""How far what is drawn for a cell may stand out of its bounds."""
 _THIN_PX = 0.4
 """Triangles are left out where they would be narrower than this."""
 
@@ -75,13 +78,20 @@ class StaticDraw:
         self._middle_m, self._half_m = (cells.low_m + cells.high_m) / 2.0, (cells.high_m - cells.low_m) / 2.0
         self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
 
-    def in_sight(self, planes: np.ndarray, eye_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cells within `frustum_planes`, nearest first, so that hidden pixels are rejected before they are shaded.
+    def in_sight(
+        self, planes: np.ndarray, eye_m: np.ndarray, skyline: Skyline | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cells within `frustum_planes` and not behind houses, nearest first, so that hidden pixels are not shaded.
 
         Returns:
             (V,) cell numbers and (V,) distances of the eye to their boxes, metres.
         """
         visible = np.flatnonzero(boxes_in_frustum(planes, self._middle_m, self._half_m))
+        if skyline is not None:
+            middle_m, half_m = self._middle_m[visible], self._half_m[visible]
+            radius_m = np.hypot(half_m[:, 0], half_m[:, 1]) + FAR_OVERLAP_M
+            low_m, high_m = middle_m[:, 2] - half_m[:, 2], middle_m[:, 2] + half_m[:, 2]
+            visible = visible[~skyline.hides(middle_m, radius_m, low_m, high_m)]
         gap_m = np.maximum(np.abs(self._middle_m[visible] - eye_m) - self._half_m[visible], 0.0)
         away_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
         order = np.argsort(away_m, kind="stable")

@@ -25,33 +25,38 @@ uniform sampler2D relief_map;   // height, tag
 uniform vec4 map_frame;         // x0, y0, 1 / width, 1 / height
 #endif
 #if defined(GROUND) || defined(FAR_GROUND)
+// A software rasteriser runs every branch, so all materials share five evaluations of noise at frequencies of their own.
 vec3 ground(vec3 c, int material, float d) {
     vec2 p = world.xy;
-    float near = exp(-d * 0.05);
+    vec4 often = vec4(2.0, 0.3, 1.0, 1.0);
+    if (material == ASPHALT) often = vec4(0.11, 0.43, 7.0, 0.5);
+    else if (material == PAINT) often = vec4(4.0, 15.0, 1.0, 1.0);
+    else if (material == PAVING) often = vec4(0.7, 1.0, 1.0, 1.0);
+    else if (material == GRASS) often = vec4(5.0, 0.21, 0.9, 0.07);
+    vec4 n = vec4(noise2(p * often.x), noise2(p * often.y + 7.0), noise2(p * often.z), noise2(p * often.w + 3.0));
+    float speck = hash2(floor(p * (material == PAVING ? 1.0 / 0.6 : 40.0))) - 0.5;
     if (material == ASPHALT) {
-        float stain = noise2(p * 0.11) * 0.5 + noise2(p * 0.43 + 7.0) * 0.5;
-        float grain = (noise2(p * 7.0) - 0.5) * 0.35 * exp(-d * 0.08) + (hash2(floor(p * 40.0)) - 0.5) * 0.28 * exp(-d * 0.25);
-        c *= 0.86 + 0.26 * stain + grain;
-        float crack = abs(noise2(p * 0.5) + 0.25 * noise2(p * 2.3) - 0.62);
-        c *= mix(1.0, smoothstep(0.0, 0.02, crack), 0.22 * near);
-        vec2 patch_cell = floor(p / vec2(9.0, 7.0));
-        vec2 inside = abs(fract(p / vec2(9.0, 7.0)) - 0.5) - 0.12 - 0.22 * vec2(hash2(patch_cell), hash2(patch_cell + 3.0));
-        if (max(inside.x, inside.y) < 0.0 && hash2(patch_cell + 9.0) > 0.86) c *= 0.90;
+        float grain = (n.z - 0.5) * 0.35 * exp(-d * 0.08) + speck * 0.28 * exp(-d * 0.25);
+        c *= 0.86 + 0.13 * (n.x + n.y) + grain;
+        float crack = abs(n.w + 0.25 * noise2(p * 2.3) - 0.62);
+        c *= mix(1.0, smoothstep(0.0, 0.02, crack), 0.22 * exp(-d * 0.05));
+        vec2 cell = p / vec2(9.0, 7.0), patch_cell = floor(cell);
+        float chance = hash2(patch_cell + 9.0);
+        vec2 inside = abs(fract(cell) - 0.5) - 0.12 - 0.22 * fract(vec2(17.0, 31.0) * chance);
+        if (max(inside.x, inside.y) < 0.0 && chance > 0.86) c *= 0.90;
     } else if (material == PAINT) {
-        float worn = noise2(p * 4.0) * 0.5 + noise2(p * 15.0) * 0.5;
-        c *= mix(0.93, 0.62 + 0.5 * worn, exp(-d * 0.03));
+        c *= mix(0.93, 0.62 + 0.25 * (n.x + n.y), exp(-d * 0.03));
     } else if (material == PAVING) {
         vec2 q = p / 0.6;
         float w = clamp(0.002 * d / 0.6, 0.02, 1.0);
         float joint = max(band(fract(q.x), 0.0, 0.05, w), band(fract(q.y), 0.0, 0.05, w));
-        c *= (0.92 + 0.18 * (hash2(floor(q)) - 0.5) * exp(-d * 0.04) + 0.14 * noise2(p * 0.7)) * (1.0 - 0.30 * joint);
+        c *= (0.92 + 0.18 * speck * exp(-d * 0.04) + 0.14 * n.x) * (1.0 - 0.30 * joint);
     } else if (material == GRASS) {
-        float tuft = noise2(p * 5.0) * exp(-d * 0.05) + 0.5 * (1.0 - exp(-d * 0.05));
-        float field = noise2(p * 0.21) * 0.6 + noise2(p * 0.9) * 0.4;
-        c *= 0.62 + 0.42 * tuft + 0.34 * field;
-        c = mix(c, c * vec3(1.28, 1.05, 0.72), smoothstep(0.5, 0.9, noise2(p * 0.07 + 3.0)));
+        float tuft = n.x * exp(-d * 0.05) + 0.5 * (1.0 - exp(-d * 0.05));
+        c *= 0.62 + 0.42 * tuft + 0.34 * (n.y * 0.6 + n.z * 0.4);
+        c = mix(c, c * vec3(1.28, 1.05, 0.72), smoothstep(0.5, 0.9, n.w));
     } else {
-        c *= 0.88 + 0.24 * noise2(p * 2.0) * near + 0.12 * noise2(p * 0.3);
+        c *= 0.88 + 0.24 * n.x * exp(-d * 0.05) + 0.12 * n.y;
     }
     return c;
 }

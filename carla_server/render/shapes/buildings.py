@@ -16,6 +16,10 @@ _TAG = int(SemanticTag.BUILDINGS)
 FLOOR_M = 3.2
 """Storey height that the facade shader assumes."""
 _HOUSE_BELOW_M = 8.5
+_EAVES = 0.66
+"""Share of a house's height that is wall, the rest is roof."""
+BASE_DEPTH_M = 1.5
+"""How far walls go into the ground."""
 _PLASTER = (
     (0.74, 0.66, 0.54),
     (0.80, 0.76, 0.68),
@@ -45,12 +49,21 @@ def building_mesh(placement: Placement, instance: int) -> Mesh:
     random = np.random.default_rng((placement.seed, 0xB1D6))
     builder = MeshBuilder()
     half_x, half_y, height = placement.size_m[0] / 2, placement.size_m[1] / 2, placement.size_m[2]
-    if height < _HOUSE_BELOW_M and max(half_x, half_y) < 9.0:
+    if _is_house(placement.size_m):
         _house(builder, random, half_x, half_y, height, instance)
     else:
         _block(builder, random, half_x, half_y, height, instance)
     vertices = builder.build().vertices
     return Mesh(_placed(vertices, placement))
+
+
+def wall_height_m(size_m: tuple[float, float, float]) -> float:
+    """Height up to which a building of this size is solid to its full length and width."""
+    return size_m[2] * _EAVES if _is_house(size_m) else size_m[2]
+
+
+def _is_house(size_m: tuple[float, float, float]) -> bool:
+    return size_m[2] < _HOUSE_BELOW_M and max(size_m[0], size_m[1]) < 18.0
 
 
 def _block(
@@ -81,7 +94,7 @@ def _house(
 ) -> None:
     palette = _PLASTER + _BRICK
     color = np.array(palette[random.integers(len(palette))])
-    eaves = height * 0.66
+    eaves = height * _EAVES
     labels: dict[str, Any] = {"instance": instance}
     _walls(builder, (half_x, half_y), 0.0, eaves, color, instance=instance, part=int(FacadeStyle.HOUSE))
     tiles = _TILES[random.integers(len(_TILES))]
@@ -126,10 +139,17 @@ def _walls(
     for index in range(4):
         (x0, y0), (x1, y1) = corners[index], corners[(index + 1) % 4]
         width = float(np.hypot(x1 - x0, y1 - y0))
-        quad = np.array([(x0, y0, low_m - 1.5), (x1, y1, low_m - 1.5), (x1, y1, high_m), (x0, y0, high_m)])
+        quad = np.array(
+            [(x0, y0, low_m - BASE_DEPTH_M), (x1, y1, low_m - BASE_DEPTH_M), (x1, y1, high_m), (x0, y0, high_m)]
+        )
         # uv.x counts from the wall's middle so that windows stand symmetrically.
         uv = np.array(
-            [(-width / 2, -1.5), (width / 2, -1.5), (width / 2, high_m - low_m), (-width / 2, high_m - low_m)]
+            [
+                (-width / 2, -BASE_DEPTH_M),
+                (width / 2, -BASE_DEPTH_M),
+                (width / 2, high_m - low_m),
+                (-width / 2, high_m - low_m),
+            ]
         )
         builder.quad(quad, tuple(color), Material.FACADE, _TAG, uv_m=uv, **labels)
 
