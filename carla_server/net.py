@@ -199,6 +199,18 @@ class Server:
             return 0.0
         return self._simulator.traffic_manager_added_s + TRAFFIC_MANAGER_START_S
 
+    def replied(self, request: Request) -> None:
+        """The replies to this request and those before it are on their way.
+
+        A Traffic Manager sends its controls, asks for the settings and is silent until the next tick. While its
+        client works towards that tick, we work on it too.
+        """
+        simulator = self._simulator
+        if request.name != "get_episode_settings" or simulator is None or not simulator.traffic_managers:
+            return
+        if simulator.world.settings.synchronous_mode:
+            simulator.world.prepare_tick()
+
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""
         self._streams.setdefault(connection.stream_id, []).append(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,41 @@ from carla_server.dynamics.vehicle_rows import (
     MANUAL_GEAR,
     MOVED,
     REVERSE,
+    EngineTables,
+    Parameters,
     State,
     VehicleRows,
 )
 from carla_server.roads.town import Ground
 
 
+class _Ahead(NamedTuple):
+    """A step that was computed before it was asked for.
+
+    Attributes:
+        before: the fleet's state that it started from.
+        after: the columns `MOVED` that came out.
+        parameters, ground, delta_s: what else went in.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    parameters: Parameters
+    ground: Ground
+    delta_s: float
+
+    def fits(self, parameters: Parameters, ground: Ground, delta_s: float) -> bool:
+        """Whether the step that is asked for has these vehicles, this ground and this length."""
+        return self.parameters is parameters and self.ground is ground and self.delta_s == delta_s
+
+
 class VehicleFleet(VehicleRows):
     """Vehicles that can be commanded, pushed and stepped; arrays are documented at `VehicleRows`."""
+
+    def __init__(self) -> None:
+        """Start with no vehicles."""
+        self._ahead: _Ahead | None = None
+        super().__init__()
 
     def set_control(self, actor_id: int, values: Sequence[float] | np.ndarray) -> None:
         """Command a vehicle; out-of-range values are clipped as CARLA does.
@@ -133,27 +161,53 @@ class VehicleFleet(VehicleRows):
             delta_s: length of the tick in seconds, above 0 (accurate up to about 0.1).
             ground: heights under the wheels.
         """
-        count = len(self)
-        if not count:
+        if not len(self):
             return
-        if count > FEW_VEHICLES:
-            before = State(*np.ascontiguousarray(self.state.T))
-            after = np.array(move(OF_ARRAYS, before, self._p, self._tables, self._rare, ground, delta_s)).T
-        else:
-            after = np.array(
-                [
-                    move(OF_NUMBERS, State(*row), parameters, tables, self._rare, ground, delta_s)
-                    for row, parameters, tables in zip(
-                        self.state.tolist(), self._each_parameters, self._each_tables, strict=True
-                    )
-                ]
-            )
+        after = self._foreseen(delta_s, ground)
         np.add(after, 0.0, out=self.state[:, MOVED])  # adding 0 turns -0 into 0, whose sign is a matter of luck
         if self._rare.forces:
             self._force_n[:] = 0.0
             self._torque_nm[:] = 0.0
         if self._rare.forces or self._rare.levers:
             self._look_around()
+
+    def prepare(self, delta_s: float, ground: Ground) -> None:
+        """Compute the next step ahead of time, for the case that nothing comes between.
+
+        Whatever does come, `step` has the result that it has without this call: it keeps the vehicles whose state is
+        still the one that was looked at and computes the others afresh. Repeated calls cost nothing.
+        """
+        if len(self) and self._ahead is None:
+            self._ahead = _Ahead(self.state.copy(), self._moved(delta_s, ground), self._p, ground, delta_s)
+
+    def _foreseen(self, delta_s: float, ground: Ground) -> np.ndarray:
+        """`_moved`, as far as possible from what `prepare` has left."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or not ahead.fits(self._p, ground, delta_s):
+            return self._moved(delta_s, ground)
+        changed = np.flatnonzero((self.state != ahead.before).any(axis=1))
+        if changed.size > FEW_VEHICLES:
+            return self._moved(delta_s, ground)
+        for row in changed.tolist():
+            parameters = Parameters(*self._parameters[row].tolist())
+            tables = EngineTables(*(table[row].tolist() for table in self._engine_tables))
+            state = State(*self.state[row].tolist())
+            ahead.after[row] = move(OF_NUMBERS, state, parameters, tables, self._rare, ground, delta_s)
+        return ahead.after
+
+    def _moved(self, delta_s: float, ground: Ground) -> np.ndarray:
+        """The columns `MOVED` of all vehicles after a tick."""
+        if len(self) > FEW_VEHICLES:
+            before = State(*np.ascontiguousarray(self.state.T))
+            return np.array(move(OF_ARRAYS, before, self._p, self._tables, self._rare, ground, delta_s)).T
+        return np.array(
+            [
+                move(OF_NUMBERS, State(*row), parameters, tables, self._rare, ground, delta_s)
+                for row, parameters, tables in zip(
+                    self.state.tolist(), self._each_parameters, self._each_tables, strict=True
+                )
+            ]
+        )
 
 
 def _within_range(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:

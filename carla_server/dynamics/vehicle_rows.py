@@ -386,7 +386,7 @@ class VehicleRows(ActorRows):
         self.mass_kg = self._p.mass_kg
         self.front_m = self.box_center_m[:, 0] + self.extent_m[:, 0]
         self.yaw_inertia_kgm2 = self._p.gyration2_m2 * self._p.mass_kg
-        tables = (self._steering_table, self._acceleration_table, self._lever_table)
+        tables = self._engine_tables = EngineTables(self._steering_table, self._acceleration_table, self._lever_table)
         if len(self) > FEW_VEHICLES:
             self._tables = EngineTables(*map(Curves.of, tables))
         else:
