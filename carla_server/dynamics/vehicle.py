@@ -14,16 +14,19 @@ from carla_server.dynamics.spec import GRAVITY_MPS2
 from carla_server.dynamics.vehicle_motion import move
 from carla_server.dynamics.vehicle_rows import (
     FEW_VEHICLES,
+    GEAR,
     HAND_BRAKE,
-    MANUAL_GEAR,
     MOVED,
-    REVERSE,
+    THROTTLE,
     EngineTables,
     Parameters,
     State,
     VehicleRows,
 )
 from carla_server.roads.town import Ground
+
+_LOWEST = np.array((0.0, -1.0, 0.0))
+"""Of throttle, steer and brake; all three reach up to 1."""
 
 
 class _Ahead(NamedTuple):
@@ -65,7 +68,11 @@ class VehicleFleet(VehicleRows):
             KeyError: no such vehicle.
             ValueError: not seven finite values.
         """
-        self.set_controls([actor_id], [values])
+        row = self.index_of(actor_id)
+        command = _within_range(values)
+        self.control[row] = command
+        if not self._rare.levers and any(command[HAND_BRAKE:GEAR]):
+            self._rare = self._rare._replace(levers=True)
 
     def set_controls(self, actor_ids: Sequence[int], values: Sequence[Sequence[float] | np.ndarray]) -> None:
         """Command many vehicles at once; where one comes twice, its last command holds.
@@ -79,11 +86,15 @@ class VehicleFleet(VehicleRows):
             ValueError: not seven finite values; nobody is commanded then.
         """
         rows = [self.index_of(actor_id) for actor_id in actor_ids]
-        commands = [_within_range(command) for command in values]
-        self.control[rows] = commands
-        if not self._rare.levers:
-            levers = any(command[HAND_BRAKE] or command[REVERSE] or command[MANUAL_GEAR] for command in commands)
-            self._rare = self._rare._replace(levers=levers)
+        controls = np.array(values, dtype=np.float64)
+        if controls.shape != (len(rows), 7) or not np.isfinite(controls).all():
+            raise ValueError(f"vehicle controls are {list(values)}; each must be seven finite values")
+        pedals = controls[:, THROTTLE:HAND_BRAKE]
+        np.minimum(np.maximum(pedals, _LOWEST, out=pedals), 1.0, out=pedals)
+        controls += 0.0  # turns -0 into 0, see `step`
+        self.control[rows] = controls
+        if not self._rare.levers and np.count_nonzero(controls[:, HAND_BRAKE:GEAR]):
+            self._rare = self._rare._replace(levers=True)
 
     def set_pose(self, actor_id: int, pose6: Sequence[float] | np.ndarray) -> None:
         """Teleport a vehicle; its velocity stays (as CARLA's set_transform).

@@ -6,6 +6,7 @@ while the lights are frozen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -27,6 +28,7 @@ class LightState(IntEnum):
     UNKNOWN = 4
 
 
+_TIME_SLACK_S = 1e-9
 _STAGES = (LightState.GREEN, LightState.YELLOW, LightState.RED)
 
 
@@ -67,6 +69,9 @@ class TrafficLights:
             by_group.setdefault(site.group, []).append(index)
         self._groups = [_Group(sites, members) for _, members in sorted(by_group.items())]
         self._group_of = {index: group for group in self._groups for index in group.members}
+        self._any_frozen = False
+        self._passed_s = 0.0  # since the groups' timers were last brought up to date
+        self._next_change_s = 0.0  # when that has to be done again, on the same clock
         self.reset()
 
     def __len__(self) -> int:
@@ -76,15 +81,31 @@ class TrafficLights:
         """Let time pass; frozen junctions stand still."""
         if not len(self.state):
             return
-        np.add(self.elapsed_s, delta_s, out=self.elapsed_s, where=~self.frozen)
+        if self._any_frozen:
+            np.add(self.elapsed_s, delta_s, out=self.elapsed_s, where=~self.frozen)
+        else:
+            self.elapsed_s += delta_s
+        self._passed_s += delta_s
+        if self._passed_s >= self._next_change_s:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Let the junctions catch up with the time that has passed, and find out when the next one changes."""
+        passed_s, self._passed_s, self._next_change_s = self._passed_s, 0.0, math.inf
         for group in self._groups:
             if group.frozen:
                 continue
-            group.timer_s += delta_s
-            duration_s = self.times_s[group.controllers[group.turn][0], group.stage]
-            if group.timer_s >= duration_s - 1e-9:
-                group.timer_s -= duration_s
+            group.timer_s += passed_s
+            left_s = self._duration_s(group) - group.timer_s
+            if left_s <= _TIME_SLACK_S:
+                group.timer_s = -left_s
                 self._advance(group)
+                left_s = self._duration_s(group) - group.timer_s
+            self._next_change_s = min(self._next_change_s, left_s - _TIME_SLACK_S)
+
+    def _duration_s(self, group: _Group) -> float:
+        """How long the present stage of a junction lasts."""
+        return float(self.times_s[group.controllers[group.turn][0], group.stage])
 
     def members(self, index: int) -> list[int]:
         """Indices of the lights at the same junction, this one included."""
@@ -98,22 +119,28 @@ class TrafficLights:
     def set_time(self, index: int, stage: LightState, seconds: float) -> None:
         """Set how long the controller of this light stays in a stage (green, yellow or red)."""
         group = self._group_of[index]
+        self._next_change_s = 0.0
         controller = next(members for members in group.controllers if index in members)
         self.times_s[controller, _STAGES.index(stage)] = seconds
 
     def freeze(self, frozen: bool, index: int | None = None) -> None:
         """Stop or restart the junction of one light, or all of them."""
+        self._turn()
         for group in self._groups if index is None else (self._group_of[index],):
             group.frozen = frozen
             self.frozen[group.members] = frozen
+        self._any_frozen = bool(self.frozen.any())
+        self._next_change_s = 0.0
 
     def reset(self, index: int | None = None) -> None:
         """Start the turns of one light's junction, or of all, from the beginning."""
+        self._turn()
         for group in self._groups if index is None else (self._group_of[index],):
             group.turn, group.stage, group.timer_s = 0, 0, 0.0
             self.state[group.members] = LightState.RED
             self.state[group.controllers[0]] = LightState.GREEN
             self.elapsed_s[group.members] = 0.0
+        self._next_change_s = 0.0
 
     def _advance(self, group: _Group) -> None:
         group.stage += 1
