@@ -32,7 +32,7 @@ from carla_server.api.procedures import MAY_WAIT, advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
-from carla_server.rhythm import LONGEST_WAIT_S
+from carla_server.rhythm import LONGEST_WAIT_S, QUESTION
 from carla_server.wire.limits import Limits
 from carla_server.wire.rpc import Request
 from carla_server.wire.stream import Buffer, frame_prefix
@@ -206,7 +206,7 @@ class Server:
         client works towards that tick, we work on it too.
         """
         simulator = self._simulator
-        if request.name != "get_episode_settings" or simulator is None or not simulator.traffic_managers:
+        if request.name != QUESTION or simulator is None or not simulator.traffic_managers:
             return
         if simulator.world.settings.synchronous_mode:
             simulator.world.prepare_tick()
