@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 
 import numpy as np
@@ -18,7 +19,7 @@ from carla_agents.simulator.session import Session, SimulatorConfig
 SNAPSHOTS, FRAMES, CARS = 1000, 50, 20
 
 
-def drive(seed: int) -> tuple[str, str]:
+def drive(seed: int, cars: int) -> tuple[str, str]:
     """Hashes of all actor states over the drive, and of all pictures."""
     states, pictures = hashlib.sha256(), hashlib.sha256()
     with Session.open(SimulatorConfig(seed=seed)) as session:
@@ -29,7 +30,7 @@ def drive(seed: int) -> tuple[str, str]:
         start = (float(route.points_m[0, 0]), float(route.points_m[0, 1]))
         every = SNAPSHOTS // FRAMES
         with (
-            Traffic(session, TrafficConfig(CARS, 0, seed), [start]),
+            Traffic(session, TrafficConfig(cars, 0, seed), [start]),
             SensorRig(session, ego, cameras(CameraSpec(), ("rgb", "seg", "depth_m")), every) as rig,
         ):
             session.tick()
@@ -56,10 +57,13 @@ def drive(seed: int) -> tuple[str, str]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cars", type=int, default=CARS, help="Traffic Manager cars")
+    cars = parser.parse_args().cars
     print(machine_line())
-    runs = {"seed 1": drive(1), "seed 1 again": drive(1), "seed 2": drive(2)}
+    runs = {"seed 1": drive(1, cars), "seed 1 again": drive(1, cars), "seed 2": drive(2, cars)}
     for name, (states, pictures) in runs.items():
-        print(f"{name:<14}{SNAPSHOTS} snapshots, {CARS} cars: {states}   {FRAMES} frames x 3 cameras: {pictures}")
+        print(f"{name:<14}{SNAPSHOTS} snapshots, {cars} cars: {states}   {FRAMES} frames x 3 cameras: {pictures}")
     equal = runs["seed 1"] == runs["seed 1 again"]
     differs = all(a != b for a, b in zip(runs["seed 1"], runs["seed 2"], strict=True))
     print(f"equal seeds equal: {equal}; another seed differs: {differs}")

@@ -13,7 +13,15 @@ import pytest
 
 
 def test_garbage_closes_its_own_connection_and_nothing_else(server, world):
-    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\xc1" * 64, msgpack.packb([1, 2, 3]), b"\x91" * 5000 + b"\x00"):
+    declared = (b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff")
+    huge = [b"\x94\x00\x01\xa7version" + header for header in declared]
+    for garbage in (
+        *huge,
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xc1" * 64,
+        msgpack.packb([1, 2, 3]),
+        b"\x91" * 5000 + b"\x00",
+    ):
         peer = socket.create_connection(("127.0.0.1", server.port), 10.0)
         peer.sendall(garbage)
         assert peer.recv(1024) == b""
@@ -58,6 +66,46 @@ def test_a_map_is_loaded_only_after_a_new_traffic_manager_s_first_questions(serv
         assert [client.reply()[1], client.reply()[1]] == [902, 901], "what is asked meanwhile is answered first"
     finally:
         client.value("destroy_traffic_manager", 54321)
+
+
+NOT_A_NUMBER = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("set_actor_transform", ([[NOT_A_NUMBER, 0.0, 0.0], [0.0, 0.0, 0.0]],), "nan"),
+        ("set_actor_transform", ([[0.0, 0.0, 0.0], [0.0, float("inf"), 0.0]],), "inf"),
+        ("set_actor_location", ([1e30, 0.0, 0.0],), "1e+30"),
+        ("set_actor_target_velocity", ([0.0, NOT_A_NUMBER, 0.0],), "nan"),
+        ("add_actor_force", ([0.0, 0.0, NOT_A_NUMBER],), "nan"),
+        ("apply_control_to_vehicle", ([NOT_A_NUMBER, 0.0, 0.0, False, False, False, 0],), "nan"),
+        ("apply_physics_control", ([[]],), "physics control"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_by_value_and_the_actor_stays_where_it_is(
+    server, world, wire, name, arguments, told
+):
+    library = world.get_blueprint_library()
+    car = world.spawn_actor(library.find("vehicle.audi.tt"), world.get_map().get_spawn_points()[0])
+    world.tick()
+    before = car.get_location()
+    answer = str(wire(server).call(name, car.id, *arguments))
+    assert told in answer
+    assert "internal error" not in answer
+    world.tick()
+    assert car.get_location().distance(before) < 0.5
+
+
+def test_destroying_twice_is_refused_with_the_id_and_in_a_batch_too(server, world, wire):
+    library = world.get_blueprint_library()
+    car = world.spawn_actor(library.find("vehicle.audi.tt"), world.get_map().get_spawn_points()[0])
+    world.tick()
+    client = wire(server)
+    assert client.value("destroy_actor", car.id) is True
+    assert f"no actor with id {car.id}" in str(client.call("destroy_actor", car.id))
+    (answer,) = client.call("apply_batch", [[[1, [car.id]]]], False)
+    assert f"no actor with id {car.id}" in str(answer)
 
 
 def test_an_xml_bomb_is_refused_and_the_server_lives_on(server, world, wire):
