@@ -8,7 +8,7 @@ from typing import Any
 from carla_server.api.actors import vehicle_of
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Returns, rows
-from carla_server.dynamics import physics_control_of, spec_with_physics_control
+from carla_server.dynamics import checked_physics_control, physics_control_of, spec_with_physics_control
 from carla_server.dynamics.telemetry import drag_force_n, wheel_telemetry
 from carla_server.wire.structs import (
     InvalidArgument,
@@ -42,11 +42,12 @@ def apply_physics_control(simulator: Simulator, actor_id: Any, control: Any) -> 
     vehicle = vehicle_of(simulator, actor_id)
     fleet = simulator.world.vehicles
     try:
-        spec = spec_with_physics_control(fleet.spec_of(vehicle.actor_id), control)
-    except (ValueError, TypeError, IndexError) as error:
+        fields = checked_physics_control(control)
+        spec = spec_with_physics_control(fleet.spec_of(vehicle.actor_id), fields)
+    except ValueError as error:
         raise InvalidArgument(f"physics control cannot be used: {error}") from error
     fleet.set_spec(vehicle.actor_id, spec)
-    vehicle.physics_message = control
+    vehicle.physics_message = fields
 
 
 def get_vehicle_light_state(simulator: Simulator, actor_id: Any) -> list[int]:

@@ -8,7 +8,7 @@ Public names:
                                      base_type, electric=False, figures=None)`
     VehicleFigures (vehicle_families.py)
                                      what is known of one model beyond its kind
-    physics_control_of, spec_with_physics_control (physics_control.py)
+    physics_control_of, checked_physics_control, spec_with_physics_control (physics_control.py)
                                      `VehicleSpec` <-> CARLA's VehiclePhysicsControl in wire order
     VehicleFleet (vehicle.py)        all vehicles, struct of arrays
     WalkerFleet (walker.py)          all walkers, struct of arrays
@@ -36,7 +36,11 @@ Row i of every array belongs to `actor_ids[i]`; rows keep the order in which veh
 
 from carla_server.dynamics.collisions import CollisionWorld, Contact, RayHit
 from carla_server.dynamics.obstacle_tags import tags_of
-from carla_server.dynamics.physics_control import physics_control_of, spec_with_physics_control
+from carla_server.dynamics.physics_control import (
+    checked_physics_control,
+    physics_control_of,
+    spec_with_physics_control,
+)
 from carla_server.dynamics.rays import ray_hits
 from carla_server.dynamics.spec import VehicleSpec
 from carla_server.dynamics.vehicle import VehicleFleet
@@ -51,6 +55,7 @@ __all__ = [
     "VehicleFleet",
     "VehicleSpec",
     "WalkerFleet",
+    "checked_physics_control",
     "physics_control_of",
     "ray_hits",
     "spec_with_physics_control",

@@ -109,50 +109,108 @@ def _wheel_places_cm(spec: VehicleSpec, position_m: tuple[float, float, float], 
     ]
 
 
+def checked_physics_control(fields: Any) -> list[Any]:
+    """The 17 fields of VehiclePhysicsControl as finite floats and booleans, without what later versions append.
+
+    Raises:
+        ValueError: missing fields, or something that is no finite number where one belongs; the text names the field.
+    """
+    if not isinstance(fields, list) or len(fields) < len(_SHAPE):
+        count = len(fields) if isinstance(fields, list) else "no"
+        raise ValueError(f"VehiclePhysicsControl has {count} fields; it must have {len(_SHAPE)}")
+    return [_checked(value, width, name) for value, (name, width) in zip(fields, _SHAPE, strict=False)]
+
+
+_FLAG, _NUMBER, _VECTOR = -1, 0, -3
+_SHAPE: tuple[tuple[str, int], ...] = (
+    ("torque_curve", 2),
+    ("max_rpm", _NUMBER),
+    ("moi", _NUMBER),
+    ("damping_rate_full_throttle", _NUMBER),
+    ("damping_rate_zero_throttle_clutch_engaged", _NUMBER),
+    ("damping_rate_zero_throttle_clutch_disengaged", _NUMBER),
+    ("use_gear_autobox", _FLAG),
+    ("gear_switch_time", _NUMBER),
+    ("clutch_strength", _NUMBER),
+    ("final_ratio", _NUMBER),
+    ("forward_gears", 3),
+    ("mass", _NUMBER),
+    ("drag_coefficient", _NUMBER),
+    ("center_of_mass", _VECTOR),
+    ("steering_curve", 2),
+    ("wheels", 10),
+    ("use_sweep_wheel_collision", _FLAG),
+)
+"""Name of each field, and how many numbers each item of a list has."""
+
+
+def _checked(value: Any, width: int, name: str) -> Any:
+    if width == _FLAG:
+        return bool(value)
+    if width == _NUMBER:
+        return _finite(value, name)
+    if width == _VECTOR:
+        return _numbers(value, 3, name)
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{name} is {value!r}; it must be a list with at least one item")
+    if name == "wheels":
+        return [[*_numbers(item, 9, name), _numbers(_item(item, 9, name), 3, name)] for item in value]
+    return [_numbers(item, width, name) for item in value]
+
+
+def _numbers(value: Any, width: int, name: str) -> list[float]:
+    return [_finite(_item(value, index, name), name) for index in range(width)]
+
+
+def _item(value: Any, index: int, name: str) -> Any:
+    if not isinstance(value, list) or len(value) <= index:
+        raise ValueError(f"{name} holds {str(value)[:80]}; it must be an array of more than {index} values")
+    return value[index]
+
+
+def _finite(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is {str(value)[:80]!r}; it must be a finite number")
+    return float(value)
+
+
 def spec_with_physics_control(spec: VehicleSpec, fields: list[Any]) -> VehicleSpec:
     """The vehicle that `apply_physics_control` asks for.
 
     Args:
         spec: the vehicle as it is; what the message cannot say (size, axles, driven wheels) stays.
-        fields: the 17 fields of VehiclePhysicsControl in wire order.
+        fields: what `checked_physics_control` returned.
 
     Returns:
         The changed specification.
 
     Raises:
-        ValueError: missing fields, another number of wheels than the vehicle has, or values for which the model has
-            no meaning.
+        ValueError: another number of wheels than the vehicle has, or values for which the model has no meaning.
     """
-    if len(fields) < 17:
-        raise ValueError(f"VehiclePhysicsControl has {len(fields)} fields; it must have 17")
     wheels, gears = fields[15], fields[10]
     wanted = 2 if spec.is_two_wheeler else 4
-    if len(wheels) != wanted or any(len(wheel) < 10 for wheel in wheels):
-        raise ValueError(
-            f"VehiclePhysicsControl.wheels holds {len(wheels)} wheels; it must hold {wanted} with 10 fields each"
-        )
-    if not gears or any(len(gear) < 3 for gear in gears):
-        raise ValueError("VehiclePhysicsControl.forward_gears is empty or incomplete; each gear must have 3 fields")
-    values = [[float(value) for value in wheel[:9]] for wheel in wheels]
+    if len(wheels) != wanted:
+        raise ValueError(f"wheels holds {len(wheels)} wheels; it must hold {wanted}")
+    values = [wheel[:9] for wheel in wheels]
     friction, damping, steer_deg, radius_cm, brake_nm, hand_brake_nm, _, stiffness, _ = zip(*values, strict=True)
     return dataclasses.replace(
         spec,
-        torque_curve=tuple((float(rpm), float(torque_nm)) for rpm, torque_nm in fields[0]),
-        max_rpm=float(fields[1]),
-        engine_inertia_kgm2=float(fields[2]),
-        full_throttle_damping_nms=float(fields[3]),
-        engine_drag_nms=float(fields[4]),
-        automatic_gearbox=bool(fields[6]),
-        gear_switch_time_s=float(fields[7]),
-        final_ratio=float(fields[9]),
-        gear_ratios=tuple(float(gear[0]) for gear in gears),
-        shift_down_fraction=float(gears[0][1]),
-        shift_up_fraction=float(gears[0][2]),
-        mass_kg=float(fields[11]),
-        drag_coefficient_m2=float(fields[12]) * _reference_area_m2(spec),
-        cg_to_front_m=0.5 * spec.wheelbase_m - float(fields[13][0]),
-        cg_height_m=float(fields[13][2]),
-        steering_curve=tuple((float(speed_kmh), float(share)) for speed_kmh, share in fields[14]),
+        torque_curve=tuple((rpm, torque_nm) for rpm, torque_nm in fields[0]),
+        max_rpm=fields[1],
+        engine_inertia_kgm2=fields[2],
+        full_throttle_damping_nms=fields[3],
+        engine_drag_nms=fields[4],
+        automatic_gearbox=fields[6],
+        gear_switch_time_s=fields[7],
+        final_ratio=fields[9],
+        gear_ratios=tuple(gear[0] for gear in gears),
+        shift_down_fraction=gears[0][1],
+        shift_up_fraction=gears[0][2],
+        mass_kg=fields[11],
+        drag_coefficient_m2=fields[12] * _reference_area_m2(spec),
+        cg_to_front_m=0.5 * spec.wheelbase_m - fields[13][0],
+        cg_height_m=fields[13][2],
+        steering_curve=tuple((speed_kmh, share) for speed_kmh, share in fields[14]),
         tyre_friction=CARLA_FRICTION_PER_UNIT * sum(friction) / wanted,
         wheel_damping_nms=sum(damping) / wanted,
         max_steer_rad=math.radians(max(steer_deg)),

@@ -105,6 +105,7 @@ class VehicleSpec:
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"VehicleSpec.{name} is {value}; it must be a finite number above 0")
         for name in (
+            "cg_height_m",
             "tyre_friction",
             "drag_coefficient_m2",
             "engine_inertia_kgm2",

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from dynamics_fields import FLAT, FULL_THROTTLE, MODEL3, SEDAN, TRUCK, drive, one_vehicle
 
-from carla_server.dynamics import VehicleSpec, physics_control_of, spec_with_physics_control
+from carla_server.dynamics import (
+    VehicleSpec,
+    checked_physics_control,
+    physics_control_of,
+    spec_with_physics_control,
+)
 
 
 @pytest.mark.parametrize("spec", [MODEL3, SEDAN, TRUCK])
@@ -62,14 +67,40 @@ def test_a_smaller_steering_angle_makes_a_wider_bend() -> None:
     assert ends[1] == pytest.approx(0.5 * ends[0], rel=0.2)
 
 
-def test_messages_without_sense_are_refused_with_the_field() -> None:
+def _broken(field: int, value: object) -> list:
     fields = physics_control_of(SEDAN)
-    with pytest.raises(ValueError, match="17"):
-        spec_with_physics_control(SEDAN, fields[:5])
-    fields[15] = []
-    with pytest.raises(ValueError, match="wheels"):
-        spec_with_physics_control(SEDAN, fields)
-    fields = physics_control_of(SEDAN)
-    fields[11] = 0.0
-    with pytest.raises(ValueError, match="mass_kg is 0"):
-        spec_with_physics_control(SEDAN, fields)
+    fields[field] = value
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (physics_control_of(SEDAN)[:5], "5 fields; it must have 17"),
+        (None, "no fields"),
+        (_broken(0, []), "torque_curve"),
+        (_broken(5, "much"), "clutch_disengaged is 'much'"),
+        (_broken(8, float("nan")), "clutch_strength is 'nan'"),
+        (_broken(10, [[1.0]]), "forward_gears"),
+        (_broken(13, [0.0]), "center_of_mass"),
+        (_broken(15, [[1.0] * 9 + ["here"]] * 4), "wheels"),
+    ],
+)
+def test_messages_that_are_no_physics_control_are_refused_with_the_field(fields: object, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        checked_physics_control(fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        (11, 0.0, "mass_kg is 0"),
+        (15, physics_control_of(SEDAN)[15][:2], "2 wheels; it must hold 4"),
+        (13, [5.0, 0.0, 0.4], "cg_to_front_m"),
+        (2, -1.0, "engine_inertia"),
+        (0, [[1000.0, 100.0], [500.0, 100.0]], "torque_curve"),
+    ],
+)
+def test_values_without_meaning_are_refused_with_the_field(field: int, value: object, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        spec_with_physics_control(SEDAN, checked_physics_control(_broken(field, value)))
