@@ -160,7 +160,7 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
     "sensor.camera.semantic_segmentation": _IMAGE,
     "sensor.lidar.ray_cast": (*_LIDAR_BEAMS, *_LIDAR_LOSSES, _TICK, _ROLE_SENSOR),
     "sensor.lidar.ray_cast_semantic": (*_LIDAR_BEAMS, _TICK, _ROLE_SENSOR),
-    "sensor.other.collision": (_TICK, _ROLE_SENSOR),
+    "sensor.other.collision": (_ROLE_SENSOR,),
     "sensor.other.gnss": (
         *_floats("noise_alt_bias 0 noise_alt_stddev 0 noise_lat_bias 0 noise_lat_stddev 0"),
         *_floats("noise_lon_bias 0 noise_lon_stddev 0"),
@@ -176,7 +176,7 @@ SENSORS: dict[str, tuple[Attribute, ...]] = {
         _TICK,
         _ROLE_SENSOR,
     ),
-    "sensor.other.lane_invasion": (_TICK, _ROLE_SENSOR),
+    "sensor.other.lane_invasion": (_ROLE_SENSOR,),
     "sensor.other.obstacle": (
         *_floats("distance 5 hit_radius 0.5"),
         _bool("only_dynamics", False),
