@@ -9,7 +9,7 @@ import numpy as np
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Returns, rows
 from carla_server.render.captions import Caption
-from carla_server.render.lines import LINE_DTYPE
+from carla_server.render.lines import box_lines, join_lines
 from carla_server.wire.structs import (
     InvalidArgument,
     read_array,
@@ -25,8 +25,6 @@ from carla_server.world.poses import rotation_matrix
 _WIDEST_M = 100.0
 _LONGEST_TEXT = 400
 _POINT, _LINE, _ARROW, _BOX, _STRING = range(5)
-_EDGES = np.array([(a, b) for a in range(8) for b in range(a) if (a ^ b).bit_count() == 1])
-"""The twelve edges of a box whose corners are numbered by three bits."""
 
 
 def draw_debug_shape(simulator: Simulator, shape: Any) -> None:
@@ -53,10 +51,10 @@ def _shape(kind: int, content: Any, color: tuple[int, int, int]) -> np.ndarray |
     if kind == _POINT:
         parts = read_array(content, "debug point", 2)
         place = read_vector(parts[0], "location")
-        return _lines([place], [place], _width(parts[1], "size"), color)
+        return join_lines([place], [place], _width(parts[1], "size"), color)
     if kind == _LINE:
         begin, end, width_m = _segment(content)
-        return _lines([begin], [end], width_m, color)
+        return join_lines([begin], [end], width_m, color)
     if kind == _ARROW:
         parts = read_array(content, "debug arrow", 2)
         begin, end, width_m = _segment(parts[0])
@@ -66,9 +64,7 @@ def _shape(kind: int, content: Any, color: tuple[int, int, int]) -> np.ndarray |
         box = read_array(parts[0], "bounding box", 3)
         center, extent = read_vector(box[0], "box location"), read_vector(box[1], "box extent")
         turn = rotation_matrix(*read_vector(parts[1], "rotation", 1e6))
-        signs = np.array([[-1.0 if number >> bit & 1 else 1.0 for bit in range(3)] for number in range(8)])
-        corners = np.array(center) + (signs * extent) @ turn.T
-        return _lines(corners[_EDGES[:, 0]], corners[_EDGES[:, 1]], _width(parts[2], "thickness"), color)
+        return box_lines(np.array(center), extent, turn, _width(parts[2], "thickness"), color)
     if kind == _STRING:
         parts = read_array(content, "debug string", 3)
         text = read_str(parts[1], "text")[:_LONGEST_TEXT]
@@ -95,19 +91,13 @@ def _arrow(
     way = end_m - begin_m
     length = float(np.linalg.norm(way))
     if length == 0.0:
-        return _lines([begin_m], [end_m], width_m, color)
+        return join_lines([begin_m], [end_m], width_m, color)
     ahead = way / length
     across = np.cross(ahead, (0.0, 0.0, 1.0) if abs(ahead[2]) < 0.9 else (1.0, 0.0, 0.0))
     across /= np.linalg.norm(across)
     over = np.cross(across, ahead)
     strokes = [end_m - tip_m * ahead + tip_m * side for side in (across, -across, over, -over)]
-    return _lines([begin_m, *[end_m] * 4], [end_m, *strokes], width_m, color)
-
-
-def _lines(begin_m: Any, end_m: Any, width_m: float, color: tuple[int, int, int]) -> np.ndarray:
-    lines = np.zeros(len(begin_m), LINE_DTYPE)
-    lines["begin_m"], lines["end_m"], lines["width_m"], lines["color"] = begin_m, end_m, width_m, color
-    return lines
+    return join_lines([begin_m, *[end_m] * 4], [end_m, *strokes], width_m, color)
 
 
 PROCEDURES = rows(Returns.VOID, draw_debug_shape, clear_debug_shape, clear_debug_string)

@@ -18,8 +18,15 @@ class DebugPass:
         self._context = context
         self._program: moderngl.Program | None = None
 
-    def draw(self, targets: Targets, view: Viewpoint, lines: np.ndarray) -> None:
-        """Add (N,) LINE_DTYPE to `targets.bgra`; the G-buffer's depth must be that of the same view."""
+    def draw(self, targets: Targets, view: Viewpoint, lines: np.ndarray, *, hide_each_other: bool = False) -> None:
+        """Add lines to `targets.bgra`.
+
+        Args:
+            targets: the G-buffer's depth must be that of the same view.
+            view: where from.
+            lines: (N,) LINE_DTYPE.
+            hide_each_other: write their depth too; otherwise the last one drawn wins and the depth stays.
+        """
         if self._program is None:
             self._program = link(self._context, "debug_vert", "debug_frag")
             self._buffer = self._context.buffer(reserve=6 * RIBBON_DTYPE.itemsize, dynamic=True)
@@ -30,6 +37,6 @@ class DebugPass:
         self._buffer.write(vertices.tobytes())
         set_uniforms(self._program, {"view_projection": view.view_projection.T.astype(np.float32).tobytes()})
         targets.overlay.use()
-        targets.overlay.depth_mask = False
+        targets.overlay.depth_mask = hide_each_other
         self._context.enable_only(moderngl.DEPTH_TEST)
         self._array.render(vertices=len(vertices))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from carla_server.render.camera import Viewpoint
@@ -22,6 +24,32 @@ RIBBON_DTYPE = np.dtype([("position_m", "<f4", 3), ("color", "u1", 4)])
 _LEAST_WIDTH_PX = 1.2
 _CORNERS = np.array([(0, -1), (0, 1), (1, 1), (0, -1), (1, 1), (1, -1)])
 """(end, side) of the six vertices of a ribbon's two triangles."""
+
+
+_EDGES = np.array([(a, b) for a in range(8) for b in range(a) if (a ^ b).bit_count() == 1])
+"""The twelve edges of a box whose corners are numbered by three bits."""
+_SIGNS = np.array([[-1.0 if number >> bit & 1 else 1.0 for bit in range(3)] for number in range(8)])
+
+
+def join_lines(
+    begin_m: Sequence | np.ndarray, end_m: Sequence | np.ndarray, width_m: float, color: tuple[int, int, int]
+) -> np.ndarray:
+    """(N,) LINE_DTYPE of N begins and ends, world metres, all of one width and colour."""
+    lines = np.zeros(len(begin_m), LINE_DTYPE)
+    lines["begin_m"], lines["end_m"], lines["width_m"], lines["color"] = begin_m, end_m, width_m, color
+    return lines
+
+
+def box_lines(
+    center_m: np.ndarray,
+    extent_m: Sequence[float],
+    turn: np.ndarray,
+    width_m: float,
+    color: tuple[int, int, int],
+) -> np.ndarray:
+    """(12,) LINE_DTYPE, the edges of a box: half lengths and a (3, 3) rotation from its frame into the world."""
+    corners = center_m + (_SIGNS * np.asarray(extent_m)) @ turn.T
+    return join_lines(corners[_EDGES[:, 0]], corners[_EDGES[:, 1]], width_m, color)
 
 
 def ribbons(lines: np.ndarray, view: Viewpoint) -> np.ndarray:

@@ -180,6 +180,24 @@ class Renderer:
             out["normals"] = _encode_normals(targets)
         return out
 
+    def render_lines(self, camera: CameraView, pose6: Sequence[float] | np.ndarray, lines: np.ndarray) -> np.ndarray:
+        """Draw lines and nothing else, on black.
+
+        Args:
+            camera, pose6: as for `render`.
+            lines: (N,) LINE_DTYPE; nearer ones hide farther ones.
+
+        Returns:
+            (H, W, 4) uint8 BGRA.
+        """
+        view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
+        targets = self._targets_for(camera)
+        targets.gbuffer.clear(depth=1.0)
+        targets.output.clear(0.0, 0.0, 0.0, 1.0)
+        if len(lines):
+            self._debug.draw(targets, view, lines, hide_each_other=True)
+        return _read(targets.bgra, targets)
+
     def relight(
         self,
         camera: CameraView,

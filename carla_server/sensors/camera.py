@@ -14,6 +14,7 @@ import numpy as np
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import FAR_M, CameraView
 from carla_server.render.captions import write_captions
+from carla_server.sensors.cosmos import road_user_lines, town_lines
 from carla_server.sensors.dvs import EventCamera
 from carla_server.sensors.exposure import expose, exposure_curve
 from carla_server.sensors.optical_flow import Instant, optical_flow
@@ -34,6 +35,7 @@ OUTPUTS_OF_FAMILY: Mapping[str, frozenset[str]] = {
     "normals": frozenset({"normals"}),
     "optical_flow": frozenset({"depth", "instance"}),
     "dvs": frozenset(),  # draws for itself, without the noise of a colour camera
+    "cosmos": frozenset(),  # draws for itself, lines only
 }
 """Family of camera -> pictures of the renderer that it is made of."""
 _STRIDE_M = 1.4  # one full step cycle of a walking adult
@@ -69,6 +71,9 @@ class PictureSource(Protocol):
     ) -> dict[str, np.ndarray]:
         """Draw (H, W, 4) uint8 BGRA for each output: rgb, semantic, instance, depth, normals."""
 
+    def render_lines(self, camera: CameraView, pose: Any, lines: np.ndarray) -> np.ndarray:
+        """Draw (N,) LINE_DTYPE alone, on black; (H, W, 4) uint8 BGRA."""
+
     def close(self) -> None:
         """Give the GL context back."""
 
@@ -84,6 +89,7 @@ class CameraRig:
         self._event_cameras: dict[int, EventCamera] = {}
         self._instants: dict[int, Instant] = {}
         self._curves: dict[int, np.ndarray] = {}
+        self._town_lines: np.ndarray | None = None
         self._shows_lines = False
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
@@ -99,6 +105,8 @@ class CameraRig:
             self._renderer.close()
             self._renderer = None
             self._shows_lines = False
+        if town is not self._town:
+            self._town_lines = None
         self._town = town
 
     def admit(self, world: World, sensor: Sensor) -> None:
@@ -169,6 +177,8 @@ class CameraRig:
                     pixels = self._events(world, sensor, view)
                 elif sensor.family == "optical_flow":
                     pixels = self._flow(sensor, view, pictures, actors)
+                elif sensor.family == "cosmos":
+                    pixels = self._road_map(world, sensor, view)
                 else:
                     (output,) = OUTPUTS_OF_FAMILY[sensor.family]
                     pixels = self._exposed(sensor, np.ascontiguousarray(pictures[output]))
@@ -186,6 +196,14 @@ class CameraRig:
         drawn = self._renderer.render(view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0)
         picture = self._exposed(sensor, drawn["rgb"])
         return self._event_cameras[sensor.actor_id].events(world, sensor, picture).view(np.uint8)
+
+    def _road_map(self, world: World, sensor: Sensor, view: CameraView) -> np.ndarray:
+        if self._renderer is None:
+            return np.zeros(0, np.uint8)
+        if self._town_lines is None:
+            self._town_lines = town_lines(world.town)
+        lines = np.concatenate((self._town_lines, road_user_lines(world, sensor)))
+        return self._renderer.render_lines(view, sensor.pose, lines)
 
     def _exposed(self, sensor: Sensor, picture: np.ndarray) -> np.ndarray:
         curve = self._curves.get(sensor.actor_id)

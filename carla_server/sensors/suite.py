@@ -15,6 +15,7 @@ from carla_server.sensors.lidar import Lidar
 from carla_server.sensors.obstacle import measure_obstacle
 from carla_server.sensors.radar import Radar
 from carla_server.wire.stream import Buffer, pack_sensor_header
+from carla_server.wire.structs import InvalidArgument
 from carla_server.world.actors import Sensor
 from carla_server.world.debug_shapes import DebugShapes
 
@@ -58,6 +59,8 @@ class SensorSuite:
         Raises:
             InvalidArgument: it cannot be measured, e.g. a camera where no GL can be opened.
         """
+        if sensor.family not in world.layout.sensor_type_ids:
+            raise InvalidArgument(f"clients of version {world.layout.version} cannot read {sensor.type_id}")
         if sensor.family in OUTPUTS_OF_FAMILY:
             self._cameras.admit(world, sensor)
         elif sensor.family in _SCANNERS:

@@ -31,6 +31,7 @@ SENSOR_FAMILIES: dict[str, str] = {
     "sensor.camera.normals": "normals",
     "sensor.camera.optical_flow": "optical_flow",
     "sensor.camera.dvs": "dvs",
+    "sensor.camera.cosmos_visualization": "cosmos",
     "sensor.lidar.ray_cast": "lidar",
     "sensor.lidar.ray_cast_semantic": "lidar_semantic",
     "sensor.other.radar": "radar",
@@ -45,11 +46,6 @@ ROLLED_OVER_M = 0.2
 """Props up to this height lie on the road and stop nobody: planks, tiles, debris."""
 
 MEASURED_BY_CLIENT = "sensor.other.lane_invasion"
-
-REFUSED_SENSORS: dict[str, str] = {
-    "sensor.camera.cosmos_visualization": "what it draws for NVIDIA's Cosmos models is not specified anywhere",
-}
-"""Blueprint -> why it is listed but cannot be spawned."""
 
 
 def blueprint_of(blueprint_id: str) -> Blueprint:
@@ -82,7 +78,7 @@ def make_actor(
         stream_id: number to use if it turns out to be a sensor with a stream.
 
     Raises:
-        InvalidArgument: unknown blueprint, an attribute that is no number, or a sensor that is not measured here.
+        InvalidArgument: unknown blueprint or an attribute that is no number.
     """
     blueprint = blueprint_of(description.blueprint_id)
     attributes = blueprint.defaults | {name: value for name, _, value in description.attributes}
@@ -121,12 +117,6 @@ def make_actor(
             collides=False,
             family=SENSOR_FAMILIES[blueprint.blueprint_id],
             tick_s=number(attributes.get("sensor_tick", "0"), "sensor_tick"),
-        )
-    if kind == "sensor" and blueprint.blueprint_id != MEASURED_BY_CLIENT:
-        raise InvalidArgument(
-            f"{blueprint.blueprint_id} is not measured by this server: "
-            f"{REFUSED_SENSORS.get(blueprint.blueprint_id, 'not built yet')}; it has "
-            f"{', '.join([*SENSOR_FAMILIES, MEASURED_BY_CLIENT])}"
         )
     if blueprint.blueprint_id.startswith("static.prop."):
         box = BoundingBox((0.0, 0.0, blueprint.extent_m[2]), blueprint.extent_m)

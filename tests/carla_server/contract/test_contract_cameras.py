@@ -151,3 +151,31 @@ def test_exposure_and_gamma_are_seen(world, eye, listen):
     world.tick()
     means = [pixels(received.get(timeout=30))[..., :3].mean() for received in (usual, darker, flatter)]
     assert means[1] < 0.65 * means[0] < 0.65 * means[2] / 1.1
+
+
+def test_a_cosmos_camera_draws_the_road_map_and_boxes_on_black(world, road, eye, listen):
+    cosmos = listen("sensor.camera.cosmos_visualization", eye, image_size_x=320, image_size_y=180)
+    ids = listen("sensor.camera.instance_segmentation", eye, image_size_x=320, image_size_y=180)
+    world.tick()
+    empty = pixels(cosmos.get(timeout=30))
+    ids.get(timeout=30)
+    colours = {tuple(colour) for colour in empty.reshape(-1, 4)[:, 2::-1].tolist()}
+    # black, lane lines, edges of the road, crosswalks, stop lines, traffic lights and poles, and nothing else
+    known = {(0, 0, 0), (98, 183, 249), (200, 36, 35), (206, 131, 63), (185, 63, 34), (252, 157, 155), (66, 40, 144)}
+    assert known <= colours
+    assert colours <= known | {(131, 175, 155), (255, 0, 0)}  # signs, parked cars
+    assert (empty[:60, :, :3] == 0).mean() > 0.9
+    car = world.spawn_actor(
+        world.get_blueprint_library().find("vehicle.tesla.model3"),
+        carla.Transform(road.transform(carla.Location(x=9.0)), carla.Rotation(yaw=road.rotation.yaw + 90.0)),
+    )
+    for _ in range(10):
+        world.tick()
+        picture, instance = pixels(cosmos.get(timeout=30)), pixels(ids.get(timeout=30))
+    red = (picture[..., 2] == 255) & (picture[..., 1] == 0) & (picture[..., 0] == 0)
+    mine = instance[..., 1] + 256 * instance[..., 0].astype(int) == car.id
+    for axis in (0, 1):
+        box, body = np.flatnonzero(red.any(axis=axis)), np.flatnonzero(mine.any(axis=axis))
+        assert abs(box.min() - body.min()) <= 5
+        assert abs(box.max() - body.max()) <= 5
+    car.destroy()

@@ -130,12 +130,6 @@ def test_no_first_frame_is_lost_over_many_subscriptions(world, car):
         imu.sensor.destroy()
 
 
-def test_a_sensor_that_is_not_served_is_refused_by_name_with_the_reason(world, car):
-    library = world.get_blueprint_library()
-    with pytest.raises(RuntimeError, match=r"sensor\.camera\.cosmos_visualization is not measured.*Cosmos"):
-        world.spawn_actor(library.find("sensor.camera.cosmos_visualization"), carla.Transform(), attach_to=car)
-
-
 def test_a_camera_of_impossible_size_is_refused_with_the_range(world, car):
     blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
     blueprint.set_attribute("image_size_x", "0")
