@@ -75,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
     server.on_wake = loader.take_over
     server.run()
+    loader.finish()
     return loader.exit_code
 
 
@@ -109,6 +110,11 @@ class _Loader:
         gc.collect()
         gc.freeze()  # the town stays; searching its many objects for garbage again and again would cost ticks
         print(json.dumps(ready), flush=True)
+
+    def finish(self) -> None:
+        """After the loop: close what must not be lost."""
+        if self._simulator is not None:
+            self._simulator.recordings.stop()
 
     def _load(self) -> None:
         from carla_server.recorder.recordings import Recordings

@@ -1,11 +1,14 @@
 """Recording, replaying and the texts about recordings, through the real client."""
 
 import resource
+import signal
 import struct
 
 import carla
 import numpy as np
 import pytest
+
+from carla_server.recorder.recording import Recording
 
 TICKS = 60
 
@@ -272,6 +275,20 @@ def test_a_damaged_file_is_refused_with_the_byte_and_the_server_lives_on(recorde
         with pytest.raises(RuntimeError, match=r"damaged at byte \d+|cannot be loaded|not a CARLA recording"):
             client.replay_file("broken.log", 0.0, 0.0, 0)
     assert world.tick()
+
+
+def test_a_server_that_is_told_to_end_finishes_its_recording(fresh_server, tmp_path):
+    server = fresh_server(
+        "--no-rendering", "--synchronous", "--fixed-delta-s", "0.05", "--recorder-dir", str(tmp_path)
+    )
+    client = server.client()
+    world = client.get_world()
+    client.start_recorder("last.log")
+    for _ in range(5):
+        world.tick()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    assert len(Recording(tmp_path / "last.log")) == 5
 
 
 def test_recording_ends_when_the_disk_is_full_and_what_was_written_can_be_played(recorded, folder, recording_server):
