@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, dict[str, float]]] = {
             {"image_size_x": width, "image_size_y": height},
         )
         for width, height in ((256, 144), (800, 600))
-        for family in ("rgb", "depth", "normals", "optical_flow", "dvs")
+        for family in ("rgb", "depth", "normals", "optical_flow", "dvs", "cosmos_visualization")
     },
 }
 

@@ -108,6 +108,26 @@ def test_sensor_tick_thins_the_measurements(world, car):
     assert third.received.empty()
 
 
+def test_every_sensor_that_has_a_sensor_tick_keeps_it(world, car):
+    """One second at 20 Hz: measurements at 0, 0.5 and 1 s; those that speak only of events are left out."""
+    library, listeners = world.get_blueprint_library(), {}
+    for blueprint in library.filter("sensor.*"):
+        if blueprint.has_attribute("sensor_tick") and blueprint.id not in (
+            "sensor.camera.dvs",
+            "sensor.other.obstacle",
+        ):
+            size = {"image_size_x": 64, "image_size_y": 36} if "camera" in blueprint.id else {}
+            listeners[blueprint.id] = Listener(world, blueprint.id, car, sensor_tick=0.5, **size)
+    assert len(listeners) == 12
+    for _ in range(21):
+        world.tick()
+    for name, listener in listeners.items():
+        assert set(np.diff([listener.next().frame for _ in range(3)])) == {10}, name
+        assert listener.received.empty(), name
+        listener.sensor.stop()
+        listener.sensor.destroy()
+
+
 def test_a_stopped_sensor_is_silent_and_can_listen_again(world, car):
     imu = Listener(world, "sensor.other.imu", car)
     world.tick()

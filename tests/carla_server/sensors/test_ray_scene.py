@@ -17,7 +17,7 @@ SOLID = [name for name, blueprint in LIBRARY.items() if min(blueprint.extent_m) 
 CLEAR = (5, 0, 0, 10, -60, 55, 2, 0.75, 0.1, 0, 1, 0.03, 0.0331, 0)
 
 
-def rays_around(center_m, radius_m, count=400):
+def rays_around(center_m, radius_m, count=240):
     """Directions from eight places around a centre to points near it."""
     random = np.random.default_rng(5)
     for turn in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False):
@@ -46,7 +46,7 @@ def test_every_blueprint_with_a_body_is_met_within_its_box(make_stage):
             assert beyond_m.max(initial=0.0) < 0.05 + 0.25 * max(actor.box.extent_m), name
             assert np.linalg.norm(hits.normal[mine], axis=1) == pytest.approx(1.0, abs=1e-5)
             assert (np.einsum("nk,nk->n", hits.normal[mine], directions[mine]) <= 0.0).all()
-        assert met > 4, f"{name} is met by {met} of 400 rays"
+        assert met > 2, f"{name} is met by {met} of 240 rays"
         stage.destroy(actor.actor_id)
 
 
@@ -62,7 +62,7 @@ def test_rays_agree_with_the_depth_and_the_labels_of_a_camera():
     beams = np.stack((np.ones_like(right), right, up), axis=-1).reshape(-1, 3)
     length = np.linalg.norm(beams, axis=1)
     tags_agree, depths_agree = [], []
-    for x, y, z, _, yaw, _ in town.spawn_points[::17]:
+    for x, y, z, _, yaw, _ in town.spawn_points[::45]:
         pose = (x, y, z + 1.5, -4.0, yaw, 0.0)
         pictures = renderer.render(view, pose, CLEAR, frozenset({"semantic", "depth"}))
         directions = beams / length[:, None] @ rotation_matrix(np.array(pose[3:])).T
