@@ -152,9 +152,11 @@ def _bones(simulator: Simulator, actor: Actor) -> dict[str, Pose]:
     row, spec = fleet.index_of(actor.actor_id), fleet.spec_of(actor.actor_id)
     steer_deg = math.degrees(float(fleet.steer_rad[row]))
     roll_deg = -math.degrees(float(fleet.wheel_turn_rad[row]))
-    places = wheel_offsets_m(spec)
+    half_base_m = 0.5 * spec.wheelbase_m
+    places = [(half_base_m, 0.0), (-half_base_m, 0.0)] if spec.is_two_wheeler else wheel_offsets_m(spec)
+    names = _TWO_WHEELS if spec.is_two_wheeler else _FOUR_WHEELS
     bones: dict[str, Pose] = {_BASE: _IDENTITY}
-    for name, (forward_m, right_m) in zip(_TWO_WHEELS if len(places) == 2 else _FOUR_WHEELS, places, strict=True):
+    for name, (forward_m, right_m) in zip(names, places, strict=True):
         yaw_deg = steer_deg if forward_m > 0.0 else 0.0
         bones[name] = (forward_m, right_m, spec.wheel_radius_m, roll_deg, yaw_deg, 0.0)
     return bones

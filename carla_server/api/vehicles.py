@@ -33,9 +33,10 @@ def apply_control_to_vehicle(simulator: Simulator, actor_id: Any, control: Any) 
 
 def get_physics_control(simulator: Simulator, actor_id: Any) -> list:
     vehicle = vehicle_of(simulator, actor_id)
-    pose = simulator.world.pose_of(vehicle)
-    spec = simulator.world.vehicles.spec_of(vehicle.actor_id)
-    return physics_control_of(spec, pose[:3], math.radians(pose[4]), vehicle.physics_message)
+    fleet, pose = simulator.world.vehicles, simulator.world.pose_of(vehicle)
+    spec = fleet.spec_of(vehicle.actor_id)
+    friction_scale = float(fleet.friction_scale[fleet.index_of(vehicle.actor_id)])
+    return physics_control_of(spec, pose[:3], math.radians(pose[4]), vehicle.physics_message, friction_scale)
 
 
 def apply_physics_control(simulator: Simulator, actor_id: Any, control: Any) -> None:

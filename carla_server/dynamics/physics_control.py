@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from carla_server.dynamics.spec import VehicleSpec
+from carla_server.dynamics.spec import LEAST_FRICTION, VehicleSpec
 
 CARLA_FRICTION_PER_UNIT = 0.3
 """CARLA's tire_friction of 3.5 is a dry road; times 0.3 it is a coefficient of friction of 1.05."""
@@ -29,6 +29,7 @@ def physics_control_of(
     position_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
     yaw_rad: float = 0.0,
     applied: list[Any] | None = None,
+    friction_scale: float = 1.0,
 ) -> list[Any]:
     """What `get_physics_control` answers for a vehicle.
 
@@ -40,33 +41,37 @@ def physics_control_of(
         position_m: its position, because CARLA gives wheel positions in the world (in centimetres).
         yaw_rad: its heading.
         applied: the fields that a client set last (`spec` follows from them); None before that.
+        friction_scale: what a friction trigger does to the tyres; as in CARLA the wheels then tell the trigger's
+            friction.
 
     Returns:
-        The 17 fields of VehiclePhysicsControl as nested lists, ready for msgpack. Four wheels come in the order front
-        left, front right, rear left, rear right, two in the order front, rear.
+        The 17 fields of VehiclePhysicsControl as nested lists, ready for msgpack. Wheels come in the order front
+        left, front right, rear left, rear right; two-wheelers have four, too, as CARLA's do.
     """
     places_cm = _wheel_places_cm(spec, position_m, yaw_rad)
     if applied is not None:
         wheels = [[*wheel[:9], place] for wheel, place in zip(applied[15], places_cm, strict=True)]
-        return [*applied[:15], wheels, applied[16]]
-    share = 4.0 / len(places_cm)
-    wheels = []
-    for index, place in enumerate(places_cm):
-        steers = index < len(places_cm) / 2
-        wheels.append(
+    else:
+        wheels = [
             [
                 spec.tyre_friction / CARLA_FRICTION_PER_UNIT,
                 spec.wheel_damping_nms,
-                math.degrees(spec.max_steer_rad) if steers else 0.0,
+                math.degrees(spec.max_steer_rad) if index < 2 else 0.0,
                 spec.wheel_radius_m * 100.0,
-                share * spec.max_brake_torque_nm,
-                0.0 if steers else share * spec.max_handbrake_torque_nm,
+                spec.max_brake_torque_nm,
+                0.0 if index < 2 else spec.max_handbrake_torque_nm,
                 LATERAL_MAX_LOAD,
                 spec.cornering_per_rad / CARLA_STIFFNESS_PER_UNIT,
                 LONGITUDINAL_STIFFNESS,
                 place,
             ]
-        )
+            for index, place in enumerate(places_cm)
+        ]
+    if friction_scale != 1.0:
+        there = friction_scale * max(spec.tyre_friction, LEAST_FRICTION) / CARLA_FRICTION_PER_UNIT
+        wheels = [[there, *wheel[1:]] for wheel in wheels]
+    if applied is not None:
+        return [*applied[:15], wheels, applied[16]]
     return [
         [[rpm, torque_nm] for rpm, torque_nm in spec.torque_curve],
         spec.max_rpm,
@@ -91,8 +96,6 @@ def physics_control_of(
 def wheel_offsets_m(spec: VehicleSpec) -> list[tuple[float, float]]:
     """Forward and right of each wheel from the vehicle's origin, in the order of the message."""
     half_base_m, half_track_m = 0.5 * spec.wheelbase_m, 0.5 * spec.track_m
-    if spec.is_two_wheeler:
-        return [(half_base_m, 0.0), (-half_base_m, 0.0)]
     return [(x, y) for x in (half_base_m, -half_base_m) for y in (-half_track_m, half_track_m)]
 
 
@@ -185,12 +188,11 @@ def spec_with_physics_control(spec: VehicleSpec, fields: list[Any]) -> VehicleSp
         The changed specification.
 
     Raises:
-        ValueError: another number of wheels than the vehicle has, or values for which the model has no meaning.
+        ValueError: another number of wheels than four, or values for which the model has no meaning.
     """
     wheels, gears = fields[15], fields[10]
-    wanted = 2 if spec.is_two_wheeler else 4
-    if len(wheels) != wanted:
-        raise ValueError(f"wheels holds {len(wheels)} wheels; it must hold {wanted}")
+    if len(wheels) != 4:
+        raise ValueError(f"wheels holds {len(wheels)} wheels; it must hold 4")
     values = [wheel[:9] for wheel in wheels]
     friction, damping, steer_deg, radius_cm, brake_nm, hand_brake_nm, _, stiffness, _ = zip(*values, strict=True)
     return dataclasses.replace(
@@ -211,11 +213,11 @@ def spec_with_physics_control(spec: VehicleSpec, fields: list[Any]) -> VehicleSp
         cg_to_front_m=0.5 * spec.wheelbase_m - fields[13][0],
         cg_height_m=fields[13][2],
         steering_curve=tuple((speed_kmh, share) for speed_kmh, share in fields[14]),
-        tyre_friction=CARLA_FRICTION_PER_UNIT * sum(friction) / wanted,
-        wheel_damping_nms=sum(damping) / wanted,
+        tyre_friction=CARLA_FRICTION_PER_UNIT * sum(friction) / 4.0,
+        wheel_damping_nms=sum(damping) / 4.0,
         max_steer_rad=math.radians(max(steer_deg)),
-        wheel_radius_m=sum(radius_cm) / wanted / 100.0,
+        wheel_radius_m=sum(radius_cm) / 4.0 / 100.0,
         max_brake_torque_nm=sum(brake_nm) / 4.0,
         max_handbrake_torque_nm=sum(hand_brake_nm) / 2.0,
-        cornering_per_rad=CARLA_STIFFNESS_PER_UNIT * sum(stiffness) / wanted,
+        cornering_per_rad=CARLA_STIFFNESS_PER_UNIT * sum(stiffness) / 4.0,
     )

@@ -19,6 +19,9 @@ from carla_server.dynamics.vehicle_families import (
 GRAVITY_MPS2 = 9.81
 """Standard gravity as CARLA's default physics scene has it."""
 
+LEAST_FRICTION = 1e-6
+"""Tyres without friction are computed with this much, so that a friction trigger can give them any."""
+
 _CAR_STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
 
 

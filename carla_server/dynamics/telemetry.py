@@ -72,9 +72,9 @@ def _loads(spec: VehicleSpec, along_mps2: float, across_mps2: float) -> list[tup
     roll = 0.0 if spec.is_two_wheeler else spec.cg_height_m * across_mps2 / (spec.track_m * GRAVITY_MPS2)
     loads = []
     for forward_m, right_m in places:
-        rest = (front_share if forward_m > 0.0 else 1.0 - front_share) * 2.0 / len(places)
+        rest = (front_share if forward_m > 0.0 else 1.0 - front_share) * 0.5
         axle = min(max((front_share - pitch) if forward_m > 0.0 else (1.0 - front_share + pitch), 0.0), 1.0)
         outer = -roll if right_m > 0.0 else roll  # cornering to the right presses on the left wheels
-        side = 1.0 if right_m == 0.0 else min(max(0.5 + outer, 0.0), 1.0)
+        side = min(max(0.5 + outer, 0.0), 1.0)
         loads.append((rest, axle * side, forward_m, right_m))
     return loads

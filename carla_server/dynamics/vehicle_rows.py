@@ -11,7 +11,7 @@ import numpy as np
 from carla_server.dynamics import powertrain
 from carla_server.dynamics.actor_rows import ActorRows, finite
 from carla_server.dynamics.arithmetic import CURVE_POINTS, Curves
-from carla_server.dynamics.spec import GRAVITY_MPS2, VehicleSpec
+from carla_server.dynamics.spec import GRAVITY_MPS2, LEAST_FRICTION, VehicleSpec
 
 THROTTLE, STEER, BRAKE, HAND_BRAKE, REVERSE, MANUAL_GEAR, GEAR = range(7)
 """Columns of `VehicleRows.control`, in the order of CARLA's VehicleControl."""
@@ -172,7 +172,6 @@ class Parameters(NamedTuple):
         shift = spec.tyre_friction * spec.cg_height_m / spec.wheelbase_m
         traction_front = front_load / max(spec.front_drive + shift, 1e-9)
         traction_rear = (1.0 - front_load) / max(1.0 - spec.front_drive - shift, 1e-9)
-        wheels = 2.0 if spec.is_two_wheeler else 4.0
         stiffness = spec.cornering_per_rad * GRAVITY_MPS2 * 0.5**LOAD_SENSITIVITY
         kept = 1.0 - LOAD_SENSITIVITY
         return [
@@ -192,11 +191,11 @@ class Parameters(NamedTuple):
             spec.gear_switch_time_s,
             spec.engine_inertia_kgm2 / spec.mass_kg,
             spec.engine_drag_nms / spec.mass_kg,
-            wheels * spec.wheel_damping_nms / (load * spec.wheel_radius_m),
+            4.0 * spec.wheel_damping_nms / (load * spec.wheel_radius_m),
             spec.front_drive,
             4.0 * spec.max_brake_torque_nm / load,
             2.0 * spec.max_handbrake_torque_nm / load,
-            spec.tyre_friction * GRAVITY_MPS2,
+            max(spec.tyre_friction, LEAST_FRICTION) * GRAVITY_MPS2,
             stiffness * front_load**kept,
             stiffness * (1.0 - front_load) ** kept * REAR_STIFFNESS_FACTOR,
             front_load,

@@ -95,6 +95,7 @@ class Vehicle(Actor):
         light_state: bits of carla.VehicleLightState.
         open_doors: bits by carla.VehicleDoor.
         color: (r, g, b) bytes.
+        keeps_control: whether a command acts until the next one (blueprint attribute sticky_control).
         ackermann: drives it while a client commands speeds instead of pedals.
         physics_message: the VehiclePhysicsControl that a client set last, None before that.
         wheel_steer_deg, wheel_pitch_deg: wheel -> angle that a client set by hand; it shows and moves nothing.
@@ -103,6 +104,7 @@ class Vehicle(Actor):
     light_state: int = 0
     open_doors: int = 0
     color: tuple[int, int, int] = (17, 37, 103)
+    keeps_control: bool = True
     ackermann: AckermannDriver = field(default_factory=AckermannDriver)
     physics_message: list | None = None
     wheel_steer_deg: dict[int, float] = field(default_factory=dict)

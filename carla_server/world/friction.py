@@ -9,6 +9,7 @@ import numpy as np
 
 from carla_server.dynamics import VehicleFleet
 from carla_server.dynamics.physics_control import CARLA_FRICTION_PER_UNIT
+from carla_server.dynamics.spec import LEAST_FRICTION
 from carla_server.wire.structs import InvalidArgument, Pose, Vector
 
 FRICTION_TRIGGER = "static.trigger.friction"
@@ -82,6 +83,6 @@ class FrictionTriggers:
         for patch in self._patches.values():
             for row in np.flatnonzero(patch.contains(fleet.position_m)):
                 tyre_friction = fleet.spec_of(int(fleet.actor_ids[row])).tyre_friction
-                scale[row] = patch.friction * CARLA_FRICTION_PER_UNIT / max(tyre_friction, 1e-6)
+                scale[row] = patch.friction * CARLA_FRICTION_PER_UNIT / max(tyre_friction, LEAST_FRICTION)
         fleet.friction_scale[:] = scale
         self._had_any = bool(self._patches)

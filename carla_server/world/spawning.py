@@ -95,6 +95,7 @@ def make_actor(
             attachment=attachment,
             attributes=attributes,
             color=_color(attributes["color"]),
+            keeps_control=attributes["sticky_control"].lower() != "false",
         )
     kind = blueprint.blueprint_id.split(".")[0]
     if kind == "walker":

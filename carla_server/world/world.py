@@ -26,7 +26,7 @@ from carla_server.sensors.camera import PictureSource
 from carla_server.sensors.suite import SensorSuite
 from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
 from carla_server.wire.stream import Buffer, pack_snapshot
-from carla_server.wire.structs import ActorDescription, EpisodeSettings, InvalidArgument, Pose
+from carla_server.wire.structs import ActorDescription, EpisodeSettings, InvalidArgument, Pose, VehicleControl
 from carla_server.world import spawning
 from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
 from carla_server.world.friction import FRICTION_TRIGGER, FrictionTriggers
@@ -328,6 +328,8 @@ class World:
             actor_states=self._table.states,
         )
         self._map_changed = False
+        if self._forgetful:
+            self._forget_controls()
         if self.tape is not None:
             self.tape.record(self, contacts, delta_s)
         return TickOutput(self.last_snapshot, self.sensors.measure(self, contacts, subscribed))
@@ -348,6 +350,7 @@ class World:
         others = [actor for actor in everyone if not isinstance(actor, TrafficLight | Vehicle | Walker)]
         self.vehicle_actors = [actor for actor in everyone if isinstance(actor, Vehicle)]
         self.walker_actors = [actor for actor in everyone if isinstance(actor, Walker)]
+        self._forgetful = [actor for actor in self.vehicle_actors if not actor.keeps_control]
         self.other_actors = others
         self._attached = [actor for actor in everyone if actor.attachment is not None]
         self._table.arrange(lights, others, self.vehicle_actors, self.walker_actors)
@@ -380,6 +383,11 @@ class World:
         if attachment.spring_arm:
             parent = (*parent[:3], 0.0, parent[4], 0.0)
         return compose(parent, attachment.pose)
+
+    def _forget_controls(self) -> None:
+        """Vehicles whose control does not stick obey a command for one tick."""
+        for vehicle in self._forgetful:
+            self.vehicles.set_control(vehicle.actor_id, VehicleControl())
 
     def _let_fall(self, contacts: list[Contact]) -> None:
         """Walkers that are not invincible do not get up after a crash."""

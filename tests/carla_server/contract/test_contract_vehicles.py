@@ -198,11 +198,56 @@ def test_physics_control_comes_back_as_set_for_every_field(world, car):
         assert (wheel.radius, wheel.lat_stiff_max_load, wheel.long_stiff_value) == pytest.approx((36.0, 3.0, 2000.0))
 
 
-def test_two_wheelers_have_two_wheels(world, library, points):
+def test_two_wheelers_have_the_four_wheels_that_carlas_have(world, library, points):
     bicycle = world.spawn_actor(library.find("vehicle.bh.crossbike"), points[4])
     world.tick()
-    assert len(bicycle.get_physics_control().wheels) == 2
-    assert len(bicycle.get_telemetry_data().wheels) == 2
+    physics = bicycle.get_physics_control()
+    assert len(physics.wheels) == len(bicycle.get_telemetry_data().wheels) == 4
+    bicycle.apply_physics_control(physics)
+    assert bicycle.get_physics_control() == physics
+
+
+def test_inside_a_friction_trigger_the_wheels_tell_its_friction(world, library, car):
+    physics = car.get_physics_control()
+    wheels = physics.wheels
+    for wheel in wheels:
+        wheel.tire_friction = 0.0
+    physics.wheels = wheels
+    car.apply_physics_control(physics)
+    trigger = library.find("static.trigger.friction")
+    trigger.set_attribute("friction", "3.0")
+    for axis in "xyz":
+        trigger.set_attribute(f"extent_{axis}", "10000")
+    actor = world.spawn_actor(trigger, carla.Transform(car.get_location()))
+    world.tick()
+    assert car.get_physics_control().wheels[0].tire_friction == pytest.approx(3.0, rel=1e-3)
+    car.set_target_velocity(10.0 * car.get_transform().get_forward_vector())
+    car.apply_control(carla.VehicleControl(brake=1.0))
+    for _ in range(40):
+        world.tick()
+    assert car.get_velocity().length() == pytest.approx(0.0, abs=0.05)
+    actor.destroy()
+    world.tick()
+    assert car.get_physics_control().wheels[0].tire_friction == 0.0
+
+
+def test_a_control_that_does_not_stick_acts_for_one_tick(world, library, points):
+    def speed_after(sticky):
+        blueprint = library.find("vehicle.tesla.model3")
+        blueprint.set_attribute("sticky_control", sticky)
+        vehicle = world.spawn_actor(blueprint, points[7])
+        for _ in range(10):
+            world.tick()
+        vehicle.apply_control(carla.VehicleControl(throttle=1.0))
+        for _ in range(20):
+            world.tick()
+        speed = speed_along(vehicle)
+        vehicle.destroy()
+        world.tick()
+        return speed
+
+    assert speed_after("true") > 4.0
+    assert speed_after("False") < 0.5
 
 
 def test_telemetry_tells_speed_engine_and_the_load_on_each_wheel(world, car):
