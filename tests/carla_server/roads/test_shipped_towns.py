@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from importlib import import_module
+from pathlib import Path
 
 import carla
 import numpy as np
@@ -172,3 +173,16 @@ def test_a_lane_is_added_before_each_exit_and_merges_behind_each_entry():
     assert all(len(splits[lane]) == 1 for lane in third_lanes)
     assert sum(len(ways) == 2 for ways in splits.values()) == 2
     assert sum(len(ways) == 2 for ways in merges.values()) == 2
+
+
+def test_the_page_about_towns_says_what_the_table_says():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "towns.md").read_text("utf-8")
+    for town in SHIPPED_TOWNS:
+        cells = (town.name, town.split.value, town.topology, f"{town.driving_lanes_m / 1000:.1f} km")
+        cells += (
+            str(town.junctions),
+            str(town.lit_junctions),
+            f"{town.climb_m} m",
+            ", ".join(map(str, town.limits_kmh)),
+        )
+        assert f"| {' | '.join(cells)} |" in page
