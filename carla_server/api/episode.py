@@ -21,6 +21,7 @@ from carla_server.wire.structs import (
     read_str,
 )
 from carla_server.world.blueprints import LIBRARY
+from carla_server.world.map_layers import ALL_LAYERS, numbers_in_layers
 from carla_server.world.weather import read_weather
 from carla_server.world.world import WORLD_STREAM_ID
 
@@ -49,13 +50,16 @@ def get_available_maps(simulator: Simulator) -> list[str]:
     return [f"/Game/{MAP_PREFIX}{name}" for name in simulator.towns.names()]
 
 
-def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = True, map_layers: Any = 0) -> None:
-    """Load a map by name; an empty name reloads the present one."""
+def load_new_episode(
+    simulator: Simulator, map_name: Any, reset_settings: Any = True, map_layers: Any = ALL_LAYERS
+) -> None:
+    """Load a map by name, with some of its layers; an empty name reloads the present one."""
+    layers = read_int(map_layers, "map layers", 0, ALL_LAYERS)
     name = read_str(map_name, "map name").rstrip("/").rsplit("/", 1)[-1]
     reset = read_bool(reset_settings, "reset_settings")
     world = simulator.world
     if not name or (name == world.town.name and simulator.opendrive is None):
-        town = world.town
+        town = world.whole_town
     elif name == GENERATED_MAP:
         town = _generated(simulator)
     else:
@@ -64,6 +68,7 @@ def load_new_episode(simulator: Simulator, map_name: Any, reset_settings: Any = 
         except ValueError as error:
             raise InvalidArgument(str(error)) from error
     world.begin_episode(town, reset_settings=reset)
+    world.hide_scenery(numbers_in_layers(town, ALL_LAYERS & ~layers))
 
 
 def copy_opendrive_to_file(simulator: Simulator, opendrive: Any, parameters: Any) -> None:

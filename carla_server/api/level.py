@@ -28,12 +28,12 @@ def get_all_level_BBs(simulator: Simulator, tag: Any) -> list:
 
 
 def get_names_of_all_objects(simulator: Simulator) -> list[str]:
-    return [thing.name for thing in level_objects(simulator.world.town)]
+    return [thing.name for thing in level_objects(simulator.world.whole_town)]
 
 
 def _of_label(simulator: Simulator, tag: Any) -> Iterator[LevelObject]:
     wanted = read_int(tag, "label", 0, 255)
-    return (thing for thing in level_objects(simulator.world.town) if wanted in (ANY_TAG, thing.label))
+    return (thing for thing in level_objects(simulator.world.whole_town) if wanted in (ANY_TAG, thing.label))
 
 
 PROCEDURES = rows(Returns.VALUE, get_environment_objects, get_all_level_BBs, get_names_of_all_objects)

@@ -11,11 +11,6 @@ from carla_server.wire.structs import InvalidArgument
 REASONS: tuple[tuple[Returns, str, str], ...] = (
     (
         Returns.VOID,
-        "the map has no layers that can be switched",
-        "load_map_layer unload_map_layer enable_environment_objects",
-    ),
-    (
-        Returns.VOID,
         "it needs Unreal's textures",
         "apply_color_texture_to_objects apply_float_color_texture_to_objects",
     ),

@@ -134,6 +134,17 @@ class CameraRig:
         if curve is not None:
             self._curves[sensor.actor_id] = curve
 
+    def scenery_changed(self, world: World) -> None:
+        """Draw another set of scenery of the same map for the cameras that there are."""
+        self._town = world.town
+        self._town_lines = None
+        self._drawn_since = -1
+        if self._renderer is not None:
+            self._renderer.close()
+            self._shows_lines = False
+            self._renderer = self._open()
+            self._renderer.warm(world.weather, tuple(set(self._views.values())))
+
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
         for memory in (self._views, self._event_cameras, self._instants, self._curves):

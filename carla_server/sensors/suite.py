@@ -53,6 +53,10 @@ class SensorSuite:
         self.gravity_mps2 = GRAVITY_MPS2
         self._cameras.enter(world.town)
 
+    def scenery_changed(self, world: World) -> None:
+        """Let the cameras see what the town has now; rays ask for it by themselves."""
+        self._cameras.scenery_changed(world)
+
     def admit(self, world: World, sensor: Sensor) -> None:
         """Take a new sensor.
 

@@ -30,6 +30,7 @@ from carla_server.wire.structs import ActorDescription, EpisodeSettings, Invalid
 from carla_server.world import spawning
 from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
 from carla_server.world.friction import FRICTION_TRIGGER, FrictionTriggers
+from carla_server.world.map_layers import without_scenery
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.poses import compose, wrap_deg
 from carla_server.world.regulation import LightTriggers
@@ -84,6 +85,8 @@ class World:
         vehicle_actors, walker_actors: the same actors in the arrays' order; other_actors: all but these and lights.
         tape: records and replays, if somebody has put it in.
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
+        whole_town: the map with all its scenery; `town` is without what is hidden.
+        hidden_scenery: instance numbers of what is hidden.
         obstacle_tags: SemanticTag of each of the town's obstacles.
     """
 
@@ -121,6 +124,7 @@ class World:
             self.tape.end_episode()
         if town is not self.town:
             self._enter(town)
+        self.whole_town, self.hidden_scenery = town, frozenset[int]()
         self._episodes += 1
         self.episode_id = derive_seed(self.seed, "episode", self._episodes)
         self.elapsed_s = self.last_delta_s = 0.0
@@ -278,6 +282,20 @@ class World:
         self.weather = weather
         self.street_lights.follow_sun(weather[SUN_ALTITUDE])
         self.sensors.weather_changed(self)
+
+    def hide_scenery(self, hidden: frozenset[int]) -> None:
+        """Take away the scenery of these instance numbers, and show all other: everybody else stays as they are."""
+        if hidden == self.hidden_scenery:
+            return
+        self.hidden_scenery = hidden
+        self._enter(without_scenery(self.whole_town, hidden))
+        self.collisions = CollisionWorld(self.town.obstacles, self.obstacle_tags)
+        for actor in self.actors.values():
+            if actor.actor_id in self._props:
+                self._place_prop(actor)
+            if not actor.collides:
+                self.collisions.set_enabled(actor.actor_id, False)
+        self.sensors.scenery_changed(self)
 
     # time
 
