@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carla_server.roads.town import TrafficLightSite
+from carla_server.roads.town import SignSite, TrafficLightSite
 
 NO_LIGHT = -1
 _HEIGHT_SLACK_M = 3.0  # under or on a bridge is not at the light
@@ -15,13 +15,13 @@ _MIN_ALIGNMENT = 0.5  # cosine of 60 degrees: crossing traffic is not "at" the l
 
 
 class LightTriggers:
-    """Trigger boxes of all traffic lights, ready for vectorised tests.
+    """Trigger boxes of all traffic lights, or lights and signs, ready for vectorised tests.
 
     A vehicle is at a light while its middle or its front bumper is inside the light's trigger box and it points along
     the lane. Local x of a trigger runs across the lanes.
     """
 
-    def __init__(self, sites: Sequence[TrafficLightSite]) -> None:
+    def __init__(self, sites: Sequence[TrafficLightSite | SignSite]) -> None:
         boxes = [site.trigger for site in sites]
         center = np.array([box.center_m for box in boxes], np.float64).reshape(-1, 3)
         extent = np.array([box.extent_m for box in boxes], np.float64).reshape(-1, 3)

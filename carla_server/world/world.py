@@ -36,6 +36,7 @@ from carla_server.world.poses import compose, wrap_deg
 from carla_server.world.regulation import LightTriggers
 from carla_server.world.seeds import derive_seed
 from carla_server.world.snapshot import SnapshotTable
+from carla_server.world.stop_signs import StopSigns
 from carla_server.world.street_lights import StreetLights
 from carla_server.world.traffic_lights import LightState, TrafficLights
 from carla_server.world.weather import DEFAULT_WEATHER, SUN_ALTITUDE, WeatherValues
@@ -358,7 +359,10 @@ class World:
         """Prepare what depends on the map alone; kept over reloads."""
         self.town = town
         self.obstacle_tags = tags_of(town)
-        self._triggers = LightTriggers(town.traffic_lights)
+        giving_way = [sign for sign in town.signs if sign.type_id in ("traffic.stop", "traffic.yield")]
+        self._triggers = LightTriggers([*town.traffic_lights, *giving_way])  # lights first
+        self._stop_signs = StopSigns(giving_way)
+        self._no_lights = len(giving_way) + 1
         self._obstacles = BoxArray.of(town.obstacles)
 
     def _sort_actors(self) -> None:
@@ -373,8 +377,9 @@ class World:
         self._attached = [actor for actor in everyone if actor.attachment is not None]
         self._table.arrange(lights, others, self.vehicle_actors, self.walker_actors)
         self.light_ids = np.array([actor.actor_id for actor in lights], np.uint32)
-        self._light_ids_or_none = np.append(self.light_ids, np.uint32(0))  # NO_LIGHT picks the last one
-        self._light_state_or_green = np.full(len(lights) + 1, LightState.GREEN, np.uint8)
+        # signs have no light, and NO_LIGHT picks the last one
+        self._light_ids_or_none = np.append(self.light_ids, np.zeros(self._no_lights, np.uint32))
+        self._light_state_or_green = np.full(len(lights) + self._no_lights, LightState.GREEN, np.uint8)
         self.actors_changed += 1
 
     def _place_prop(self, actor: Actor) -> None:
@@ -428,9 +433,16 @@ class World:
         if not len(fleet):
             return
         site = self._triggers.site_of(fleet.position_m, fleet.heading, fleet.front_m)
-        self._light_state_or_green[:-1] = self.lights.state
+        self._light_state_or_green[: -self._no_lights] = self.lights.state
         limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
         light_id, light_state = self._light_ids_or_none.take(site), self._light_state_or_green.take(site)
+        at_sign = np.flatnonzero(site >= len(self.light_ids))
+        if len(at_sign):
+            signs = site[at_sign] - len(self.light_ids)
+            poses = (fleet.actor_ids, fleet.position_m, fleet.heading)
+            light_state[at_sign] = self._stop_signs.states(at_sign, signs, *poses, self.elapsed_s)
+        else:
+            self._stop_signs.forget()
         self._table.write_vehicles(fleet, limit_kmh, light_id, light_state)
 
 
