@@ -35,19 +35,32 @@ def overlapping(box: Box, others: BoxArray) -> np.ndarray:
     """(N,) bool: which of the others intersect the box; touching does not count."""
     if not len(others):
         return np.zeros(0, bool)
-    offset = others.center_m - np.asarray(box.center_m)
     extent = np.asarray(box.extent_m)
-    apart = np.abs(offset[:, 2]) >= extent[2] + others.extent_m[:, 2]
-    yaw = np.radians(box.yaw_deg)
+    offset = others.center_m - np.asarray(box.center_m)
+    reach = (others.extent_m[:, :2].sum(1) + extent[:2].sum())[:, None]
+    near = np.flatnonzero(
+        (np.abs(offset[:, :2]) < reach).all(1) & (np.abs(offset[:, 2]) < extent[2] + others.extent_m[:, 2])
+    )
+    inside = np.zeros(len(others), bool)
+    if len(near):
+        inside[near] = _overlapping(
+            extent, np.radians(box.yaw_deg), offset[near], others.extent_m[near], others.yaw_rad[near]
+        )
+    return inside
+
+
+def _overlapping(
+    half: np.ndarray, yaw: float, offset: np.ndarray, other: np.ndarray, other_yaw: np.ndarray
+) -> np.ndarray:
+    """Separating axes of one rectangle and (N,) others that lie `offset` away from it."""
     c, s = np.cos(yaw), np.sin(yaw)
-    turn = others.yaw_rad - yaw
+    turn = other_yaw - yaw
     ct, st = np.abs(np.cos(turn)), np.abs(np.sin(turn))
     along = np.abs(c * offset[:, 0] + s * offset[:, 1])
     across = np.abs(-s * offset[:, 0] + c * offset[:, 1])
-    half, other = extent, others.extent_m
-    apart |= along >= half[0] + ct * other[:, 0] + st * other[:, 1]
+    apart = along >= half[0] + ct * other[:, 0] + st * other[:, 1]
     apart |= across >= half[1] + st * other[:, 0] + ct * other[:, 1]
-    co, so = np.cos(others.yaw_rad), np.sin(others.yaw_rad)
+    co, so = np.cos(other_yaw), np.sin(other_yaw)
     along = np.abs(co * offset[:, 0] + so * offset[:, 1])
     across = np.abs(-so * offset[:, 0] + co * offset[:, 1])
     apart |= along >= other[:, 0] + ct * half[0] + st * half[1]

@@ -49,6 +49,7 @@ _FELLING_IMPULSE_NS = 100.0
 """A push that knocks a grown-up over: 75 kg at a quick walk."""
 
 _REACH_M = 500.0  # beyond the map's edge
+_NEIGHBOUR_M = 20.0  # two of the longest vehicles touch at less
 
 
 @dataclass(frozen=True)
@@ -397,8 +398,12 @@ class World:
 
     def _blocked(self, actor: Actor) -> bool:
         box = spawning.world_box(actor, actor.pose)
-        solid = [other for other in self.actors.values() if other.collides]
-        boxes = [spawning.world_box(other, self.pose_of(other)) for other in solid]
+        near: list[Actor] = [other for other in self.other_actors if other.collides]
+        for fleet, actors in ((self.vehicles, self.vehicle_actors), (self.walkers, self.walker_actors)):
+            if len(fleet):
+                distance_m = np.abs(fleet.position_m[:, :2] - box.center_m[:2]).max(1)
+                near += [actors[row] for row in np.flatnonzero(distance_m < _NEIGHBOUR_M) if actors[row].collides]
+        boxes = [spawning.world_box(other, self.pose_of(other)) for other in near]
         return bool(overlapping(box, BoxArray.of(boxes)).any() or overlapping(box, self._obstacles).any())
 
     def _attached_pose(self, attachment: Attachment) -> Pose:
