@@ -53,14 +53,13 @@ def rotation_matrix(rotation_deg: np.ndarray) -> np.ndarray:
 
     Source: the matrix of `carla.Transform.get_matrix`.
     """
-    pitch, yaw, roll = np.moveaxis(np.radians(np.asarray(rotation_deg, np.float64)), -1, 0)
-    cp, sp, cy, sy, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
-    rows = (
-        (cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr),
-        (cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr),
-        (sp, -cp * sr, cp * cr),
-    )
-    return np.stack([np.stack(row, -1) for row in rows], -2)
+    angle = np.radians(np.asarray(rotation_deg, np.float64))
+    (cp, cy, cr), (sp, sy, sr) = (part(angle).T for part in (np.cos, np.sin))
+    out = np.empty((*angle.shape[:-1], 3, 3)).T  # indices reversed: column, row, then the leading axes
+    out[0, 0], out[1, 0], out[2, 0] = cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr
+    out[0, 1], out[1, 1], out[2, 1] = cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr
+    out[0, 2], out[1, 2], out[2, 2] = sp, -cp * sr, cp * cr
+    return out.T
 
 
 @dataclass(frozen=True)

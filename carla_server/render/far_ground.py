@@ -113,10 +113,18 @@ class FarGround:
 
     def draw(self, cells: np.ndarray) -> None:
         """Draw cells that `serves` chose."""
+        self._bind()
+        self._quads.draw(self._program, cells, self._counts[cells])
+
+    def draw_triangle(self) -> None:
+        """Draw the first triangle there is."""
+        self._bind()
+        self._quads.draw_triangle(self._program)
+
+    def _bind(self) -> None:
         self._albedo.use(0)
         self._relief.use(1)
         set_uniforms(self._program, {"albedo_map": 0, "relief_map": 1, "map_frame": self._frame})
-        self._quads.draw(self._program, cells, self._counts[cells])
 
     def _draw_map(
         self, surface: CellMesh, bounds_m: Bounds, full: StaticDraw, program: moderngl.Program, sign: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import moderngl
@@ -55,6 +54,16 @@ class InstanceBatch:
         origin_m = np.stack([instances[name][:, 3] for name in ("row0", "row1", "row2")], -1).astype(np.float64)
         reach_m = library.radius_m[mesh] if scale is None else library.radius_m[mesh] * scale
         return cls(instances, mesh, origin_m, reach_m, library.foliage[mesh])
+
+    @classmethod
+    def join(cls, first: InstanceBatch, second: InstanceBatch) -> InstanceBatch:
+        return cls(
+            np.concatenate([first.instances, second.instances]),
+            np.concatenate([first.mesh, second.mesh]),
+            np.concatenate([first.origin_m, second.origin_m]),
+            np.concatenate([first.reach_m, second.reach_m]),
+            np.concatenate([first.foliage, second.foliage]),
+        )
 
     def in_sight(self, planes: np.ndarray) -> np.ndarray:
         """(N,) bool: which may be seen within `frustum_planes`."""
@@ -132,7 +141,11 @@ class _InstancedDraw:
 
 
 class GeometryPass:
-    """Owns every vertex on the card and draws what a viewpoint or the sun sees."""
+    """Owns every vertex on the card and draws what a viewpoint or the sun sees.
+
+    Attributes:
+        heads: (H,) INSTANCE_DTYPE of the traffic lights' heads as they are drawn; write lamps and ids into it.
+    """
 
     def __init__(self, context: moderngl.Context, scenery: Scenery, library: MeshLibrary) -> None:
         self._context, self._library = context, library
@@ -157,11 +170,13 @@ class GeometryPass:
             self._instanced.programs["object"],
             self._instanced.programs["foliage"],
         )
-        self._furniture = InstanceBatch.of(
-            scenery.furniture, scenery.furniture_mesh, library, scenery.furniture_scale
+        heads = InstanceBatch.of(scenery.heads, np.full(len(scenery.heads), scenery.head_mesh, np.int64), library)
+        self._furniture = InstanceBatch.join(
+            InstanceBatch.of(scenery.furniture, scenery.furniture_mesh, library, scenery.furniture_scale), heads
         )
+        self.heads = self._furniture.instances[len(scenery.furniture) :]
 
-    def draw_view(self, view: Viewpoint, moving: Sequence[InstanceBatch]) -> None:
+    def draw_view(self, view: Viewpoint, moving: InstanceBatch) -> None:
         """Fill the bound G-buffer: objects, houses, trees, ground, near before far."""
         context = self._context
         planes = frustum_planes(view.view_projection)
@@ -173,7 +188,7 @@ class GeometryPass:
         for program in self._view_programs:
             set_uniforms(program, values)
         skyline = self._occluders.seen_from(view.eye_m, planes)
-        instances, mesh, level, foliage = _visible(view, planes, skyline, (*moving, self._furniture))
+        instances, mesh, level, foliage = _visible(view, planes, skyline, InstanceBatch.join(moving, self._furniture))
         # A camera inside a vehicle looks through its back faces, as through CARLA's one-sided bodies.
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         solid = ~foliage
@@ -204,15 +219,28 @@ class GeometryPass:
         level = np.where(furniture.foliage[chosen], _LEAF_SHADOW_LEVEL, _SHADOW_LEVEL)
         self._instanced.draw("shadow", furniture.instances[chosen], furniture.mesh[chosen], level)
 
-    def draw_moving_shadow(self, projection: np.ndarray, moving: Sequence[InstanceBatch], eye_m: np.ndarray) -> None:
+    def draw_moving_shadow(self, projection: np.ndarray, moving: InstanceBatch, eye_m: np.ndarray) -> None:
         """Fill the bound depth map with the actors, finer near the eye."""
         self._set_shadow(projection)
         planes = frustum_planes(projection)
-        chosen = [batch.in_sight(planes) for batch in moving]
-        instances = np.concatenate([batch.instances[some] for batch, some in zip(moving, chosen)])
-        mesh = np.concatenate([batch.mesh[some] for batch, some in zip(moving, chosen)])
-        away_m = np.concatenate([np.abs(batch.origin_m[some] - eye_m).max(1) for batch, some in zip(moving, chosen)])
-        self._instanced.draw("shadow", instances, mesh, np.where(away_m < _FINE_SHADOW_M, _SHADOW_LEVEL, 0))
+        chosen = moving.in_sight(planes)
+        away_m = np.abs(moving.origin_m[chosen] - eye_m).max(1)
+        level = np.where(away_m < _FINE_SHADOW_M, _SHADOW_LEVEL, 0)
+        self._instanced.draw("shadow", moving.instances[chosen], moving.mesh[chosen], level)
+
+    def compile(self, gbuffer: moderngl.Framebuffer) -> None:
+        """Draw a triangle with every program: software drivers compile with the first draw, not when linking."""
+        gbuffer.use()
+        self._context.enable_only(moderngl.DEPTH_TEST)
+        for draw, program in ((self._ground, self._ground_program), (self._buildings, self._building_program)):
+            draw.draw_triangle(program)
+        for far_ground in self._far_grounds:
+            far_ground.draw_triangle()
+        mesh = np.zeros(1, np.int64)
+        if len(self._library.meshes):
+            self._instanced.draw("foliage", np.zeros(1, INSTANCE_DTYPE), mesh, mesh)
+            self._context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+            self._instanced.draw("object", np.zeros(1, INSTANCE_DTYPE), mesh, mesh)
 
     def _set_shadow(self, projection: np.ndarray) -> None:
         # Shadows keep true widths: at an infinite focal length nothing is thin.
@@ -222,18 +250,16 @@ class GeometryPass:
 
 
 def _visible(
-    view: Viewpoint, planes: np.ndarray, skyline: Skyline, batches: Sequence[InstanceBatch]
+    view: Viewpoint, planes: np.ndarray, skyline: Skyline, batch: InstanceBatch
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Instances in sight that cover a pixel, with their mesh, level of detail and whether they are foliage."""
-    parts: list[tuple[np.ndarray, ...]] = []
-    for batch in batches:
-        gap_m = batch.origin_m - view.eye_m
-        distance_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
-        size_px = view.focal_px * batch.reach_m / np.maximum(distance_m - batch.reach_m, 0.5)
-        some = np.flatnonzero(batch.in_sight(planes) & (size_px > _DROP_PX))
-        origin_m, reach_m = batch.origin_m[some], batch.reach_m[some]
-        some = some[~skyline.hides(origin_m, reach_m, origin_m[:, 2] - _BELOW_ORIGIN_M, origin_m[:, 2] + reach_m)]
-        level = np.searchsorted(_LEVEL_PX, size_px[some])
-        parts.append((batch.instances[some], batch.mesh[some], level, batch.foliage[some]))
-    instances, mesh, level, foliage = (np.concatenate(columns) for columns in zip(*parts))
-    return instances, mesh, level, foliage
+    some = np.flatnonzero(batch.in_sight(planes))
+    origin_m, reach_m = batch.origin_m[some], batch.reach_m[some]
+    gap_m = origin_m - view.eye_m
+    distance_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
+    size_px = view.focal_px * reach_m / np.maximum(distance_m - reach_m, 0.5)
+    height_m = origin_m[:, 2]
+    hidden = skyline.hides(origin_m, reach_m, height_m - _BELOW_ORIGIN_M, height_m + reach_m)
+    kept = (size_px > _DROP_PX) & ~hidden
+    some = some[kept]
+    return batch.instances[some], batch.mesh[some], np.searchsorted(_LEVEL_PX, size_px[kept]), batch.foliage[some]

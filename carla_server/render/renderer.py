@@ -29,6 +29,8 @@ _DEFAULT_VIEW = CameraView(256, 144)
 _BEAM_REACH_M = 70.0
 _BEAM_HEIGHT_M = 0.68
 _DEPTH_STEPS = (1 << 24) - 1
+_TAG_BYTE, _OPAQUE = np.uint32(0x00FF0000), np.uint32(0xFF000000)
+"""Masks of little-endian BGRA pixels."""
 
 
 class Renderer:
@@ -57,9 +59,6 @@ class Renderer:
         self._targets: dict[tuple[int, int], Targets] = {}
         self._mesh_ids: dict[tuple[str, tuple[float, ...]], int] = {}
         self._nose_m: dict[int, float] = {}
-        self._heads = scenery.heads.copy()
-        head_mesh = np.full(len(self._heads), scenery.head_mesh, np.int64)
-        self._head_batch = InstanceBatch.of(self._heads, head_mesh, self._library)
         self._head_site = scenery.head_site
         self._site_count = len(town.traffic_lights)
         self._actors = np.zeros(0, ACTOR_DTYPE)
@@ -118,10 +117,11 @@ class Renderer:
         if states.shape != (self._site_count,):
             raise ValueError(f"the town has {self._site_count} traffic lights, got states of shape {states.shape}")
         bits = np.where(states <= 2, 1 << np.minimum(states, 2).astype(np.int64), 0)
-        self._heads["motion"][:, 3] = bits[self._head_site]
+        heads = self._geometry.heads
+        heads["motion"][:, 3] = bits[self._head_site]
         if actor_ids is not None:
             ids = np.asarray(actor_ids).astype(np.int64)[self._head_site]
-            self._heads["ids"][:, 1], self._heads["ids"][:, 2] = ids & 0xFF, ids >> 8 & 0xFF
+            heads["ids"][:, 1], heads["ids"][:, 2] = ids & 0xFF, ids >> 8 & 0xFF
 
     def set_debug_lines(self, lines: np.ndarray) -> None:
         """Take the lines that the next colour pictures show over everything, (N,) LINE_DTYPE.
@@ -171,9 +171,7 @@ class Renderer:
             if "instance" in outputs:
                 out["instance"] = ids
             if "semantic" in outputs:
-                out["semantic"] = np.zeros_like(ids)
-                out["semantic"][..., 2] = ids[..., 2]
-                out["semantic"][..., 3] = 255
+                out["semantic"] = (ids.view("<u4") & _TAG_BYTE | _OPAQUE).view(np.uint8)
         if "depth" in outputs:
             out["depth"] = _encode_depth(targets)
         if "normals" in outputs:
@@ -229,6 +227,7 @@ class Renderer:
             variant = (atmosphere.switches, atmosphere.post_switches, camera.width_px, camera.height_px)
             if variant not in self._warmed:
                 self.render(camera, self._warm_pose, weather)
+                self._geometry.compile(self._targets_for(camera).gbuffer)
                 self._warmed.add(variant)
 
     def close(self) -> None:
@@ -240,7 +239,7 @@ class Renderer:
 
     def _draw_geometry(
         self, camera: CameraView, pose6: Sequence[float] | np.ndarray, elapsed_s: float
-    ) -> tuple[Targets, Viewpoint, tuple[InstanceBatch, ...]]:
+    ) -> tuple[Targets, Viewpoint, InstanceBatch]:
         view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
         moving = self._moving(elapsed_s)
         targets = self._targets_for(camera)
@@ -254,7 +253,7 @@ class Renderer:
         targets: Targets,
         camera: CameraView,
         view: Viewpoint,
-        moving: tuple[InstanceBatch, ...],
+        moving: InstanceBatch,
         atmosphere: Atmosphere,
         elapsed_s: float,
         frame: int,
@@ -269,12 +268,11 @@ class Renderer:
             self._debug.draw(targets, view, self._debug_lines)
         return _read(targets.bgra, targets)
 
-    def _moving(self, elapsed_s: float) -> tuple[InstanceBatch, InstanceBatch]:
-        """Actors and traffic light heads, whose lamps change."""
+    def _moving(self, elapsed_s: float) -> InstanceBatch:
+        """The actors with their lamps as they are at this moment."""
         instances = actor_instances(self._actors)
         instances["motion"][:, 3] = lights_at(self._actors["lights"], elapsed_s)
-        actors = InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
-        return actors, self._head_batch
+        return InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
 
     def _beams(self, eye_m: np.ndarray) -> np.ndarray:
         bits = self._actors["lights"]
@@ -309,10 +307,15 @@ def _read(texture: moderngl.Texture, targets: Targets) -> np.ndarray:
 def _encode_depth(targets: Targets) -> np.ndarray:
     width, height = targets.size
     depth_m = np.frombuffer(targets.depth_m.read(), np.float32).reshape(height, width)
-    share = np.where(depth_m > 0.0, np.minimum(depth_m / FAR_M, 1.0), 1.0)
-    steps = np.round(share.astype(np.float64) * _DEPTH_STEPS).astype("<u4")
+    share = depth_m.astype(np.float64)
+    share[depth_m <= 0.0] = FAR_M
+    np.minimum(share, FAR_M, out=share)
+    share *= _DEPTH_STEPS / FAR_M
+    steps = np.rint(share, out=share).astype("<u4")
     # Little-endian bytes of `steps` are low, middle, high, 0; CARLA's BGRA wants high, middle, low, 255.
-    swapped = (steps << np.uint32(8)).byteswap() | np.uint32(0xFF000000)
+    steps <<= np.uint32(8)
+    swapped = steps.byteswap(inplace=True)
+    swapped |= _OPAQUE
     return swapped.view(np.uint8).reshape(height, width, 4)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import moderngl
@@ -34,7 +33,7 @@ class SunShadows:
         self.static_map = spare[0][0]
         self.moving_map, self._moving_frame = self._depth_map(_MOVING_PX)
 
-    def draw(self, eye_m: np.ndarray, sun: np.ndarray, moving: Sequence[InstanceBatch]) -> np.ndarray:
+    def draw(self, eye_m: np.ndarray, sun: np.ndarray, moving: InstanceBatch) -> np.ndarray:
         """Bring both maps up to date; returns the (4, 4) world-to-map matrix.
 
         The matrix depends on the eye and the sun only, never on earlier frames.

@@ -63,6 +63,12 @@ class IndexedCells:
         self._indices.write(listed)
         self._arrays[program].render(vertices=len(listed))
 
+    def draw_triangle(self, program: moderngl.Program) -> None:
+        """Draw the first triangle there is."""
+        cell = next((cell for cell, indices in enumerate(self._of_cell) if len(indices)), None)
+        if cell is not None:
+            self.draw(program, np.array([cell]), np.array([3]))
+
 
 class StaticDraw:
     """A CellMesh and what of it is worth drawing from somewhere.
@@ -77,6 +83,10 @@ class StaticDraw:
         self._mesh, self._breadths_m = cells, np.array(BREADTHS_M[:coarsest])
         self._middle_m, self._half_m = (cells.low_m + cells.high_m) / 2.0, (cells.high_m - cells.low_m) / 2.0
         self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
+
+    def draw_triangle(self, program: moderngl.Program) -> None:
+        """Draw the first triangle there is."""
+        self._indexed.draw_triangle(program)
 
     def in_sight(
         self, planes: np.ndarray, eye_m: np.ndarray, skyline: Skyline | None = None
