@@ -10,6 +10,7 @@ NAMES = (
     "server_rate",
     "gym_rate",
     "render",
+    "render_views",
     "sensors",
     "determinism",
     "frame_matching",
