@@ -16,7 +16,7 @@ class Generation:
         vertex_distance_m: largest distance of two cross-sections of a lane.
         wall_height_m: height of the walls along outer road edges that meet open land; 0 for none.
         additional_width_m: how much wider than in the map lanes in junctions are paved.
-        visible: False leaves the roads out of cameras; vehicles still drive on them.
+        visible: False leaves the ground out of cameras; vehicles still drive on it.
         walkers: False makes no navigation mesh.
     """
 

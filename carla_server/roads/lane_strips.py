@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carla_server.roads.opendrive import LaneSection, OpenDrive, OpenDriveError, Road, cubic_at
+from carla_server.roads.speed_signs import posted_limit_kmh
 
 KERB_M = 0.14
 """Height of sidewalks and medians over the road where the map does not say."""
@@ -131,6 +132,7 @@ def lane_strips(opendrive: OpenDrive, step_m: float = 2.5, junction_extra_m: flo
 
         limit = np.array([road.speed_limit_kmh(float(place)) for place in s])
         for side in (1, -1):
+            posted = posted_limit_kmh(road, side, s, limit)
             inner = middle
             for lane_id in section.boundary_ids(side):
                 lane = section.lanes[lane_id]
@@ -144,7 +146,7 @@ def lane_strips(opendrive: OpenDrive, step_m: float = 2.5, junction_extra_m: flo
                     extra = side * junction_extra_m / 2 if in_junction and lane.kind == "driving" else 0.0
                     ends = edge(inner - extra), edge(outer + extra)
                     _check_extent(road, lane_id, np.abs(outer - inner).max(), np.abs(z).max())
-                    own = limit if in_junction else np.minimum(limit, _bend_speed_kmh((ends[0] + ends[1]) / 2))
+                    own = posted if in_junction else np.minimum(posted, _bend_speed_kmh((ends[0] + ends[1]) / 2))
                     strips.append(LaneStrip(road, section, lane_id, lane.kind, s, *ends, raised, own))
                 inner = outer
         if paved_m2 > MAX_PAVED_M2:

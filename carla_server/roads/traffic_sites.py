@@ -8,10 +8,11 @@ import numpy as np
 
 from carla_server.roads.ground import GroundRaster
 from carla_server.roads.opendrive import OpenDrive, Road, Signal
+from carla_server.roads.speed_signs import SPEED, speed_signs
 from carla_server.roads.town import Box, SignSite, TrafficLightSite
 from carla_server.semantics import SemanticTag
 
-LIGHT, STOP, YIELD, SPEED = "1000001", "206", "205", "274"
+LIGHT, STOP, YIELD = "1000001", "206", "205"
 STOP_LINE_SEARCH_M = 12.0
 """A painted stop line farther from the junction belongs to something else."""
 
@@ -222,13 +223,10 @@ def _turns(opendrive: OpenDrive) -> dict[str, tuple[int, str, int, int]]:
 
 
 def _sign(
-    opendrive: OpenDrive, ground: GroundRaster, signal: Signal, uses: list[tuple[Road, Signal]]
+    opendrive: OpenDrive, ground: GroundRaster, signal: Signal, uses: list[tuple[Road, Signal]], limit_kmh: int = 0
 ) -> list[SignSite]:
     types = {STOP: "traffic.stop", YIELD: "traffic.yield"}
-    limit = signal.subtype if signal.subtype.isdigit() else signal.name.rpartition("_")[2]
-    kind = types.get(signal.kind) or f"traffic.speed_limit.{limit}"
-    if signal.kind == SPEED and not limit.isdigit():
-        return []
+    kind = types.get(signal.kind) or f"traffic.speed_limit.{limit_kmh}"
     approaches = _approaches(opendrive, uses)
     if signal.kind == SPEED:
         road = uses[0][0]
@@ -260,7 +258,7 @@ def traffic_sites(
     for road_id in sorted(opendrive.roads):
         road = opendrive.roads[road_id]
         for signal in road.signals:
-            if signal.kind in (LIGHT, STOP, YIELD, SPEED):
+            if signal.kind in (LIGHT, STOP, YIELD):
                 uses.setdefault(signal.signal_id, []).append((road, signal))
     for own in uses.values():
         own.sort(key=lambda use: use[1].is_reference)  # the signal itself first
@@ -268,6 +266,9 @@ def traffic_sites(
     for own in uses.values():
         if own[0][1].kind != LIGHT:
             signs.extend(_sign(opendrive, ground, own[0][1], own))
+    for road_id in sorted(opendrive.roads):
+        for signal, limit_kmh in speed_signs(opendrive.roads[road_id]):
+            signs.extend(_sign(opendrive, ground, signal, [(opendrive.roads[road_id], signal)], limit_kmh))
     turns = _turns(opendrive)
     lights_of = {signal_id: own for signal_id, own in uses.items() if own[0][1].kind == LIGHT}
     order = sorted(lights_of, key=lambda i: (not i.isdigit(), int(i) if i.isdigit() else 0, i))

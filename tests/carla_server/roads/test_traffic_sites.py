@@ -6,6 +6,8 @@ import carla
 import numpy as np
 import pytest
 
+from carla_server.roads.opendrive import parse_opendrive
+from carla_server.roads.towns import town_from_opendrive
 from carla_server.semantics import SemanticTag
 
 
@@ -95,3 +97,21 @@ def test_signs_face_the_traffic_in_their_trigger(town, town_map):
         assert np.dot(_unit(sign.yaw_deg), _unit(lane.transform.rotation.yaw)) < -0.95
         right = _unit(lane.transform.rotation.yaw + 90)
         assert np.dot(np.array(sign.position_m[:2]) - (x, y), right) > 1.5
+
+
+POSTED_ROAD = """<OpenDRIVE><road name="r" length="60" id="7" junction="-1"><link/>
+<planView><geometry s="0" x="10" y="-20" hdg="0.4" length="60"><line/></geometry></planView>
+<lanes><laneSection s="0"><center><lane id="0" type="none"/></center>
+<right><lane id="-1" type="driving"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></right>
+</laneSection></lanes>
+<objects><object id="9" name="Speed_60" s="20" t="-5" hdg="0" type="-1"/></objects></road></OpenDRIVE>"""
+
+
+def test_a_speed_sign_that_a_map_has_as_an_object_stands_and_counts_from_there_on():
+    lone = town_from_opendrive("Posted", POSTED_ROAD)
+    (sign,) = lone.signs
+    assert sign.type_id == "traffic.speed_limit.60"
+    road = parse_opendrive(POSTED_ROAD).roads[7]
+    for s_m, kmh in ((10.0, 30.0), (25.0, 60.0)):
+        x, y, _ = road.position_m(np.array([s_m]), np.array([-1.6]))[0]
+        assert lone.ground.speed_limit_kmh(np.array([x]), np.array([y])) == kmh
