@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -41,6 +42,10 @@ class Disk:
     def rename(self, source: Path, target: Path) -> None:
         """Give `source` the name `target` in one atomic step, replacing what had that name."""
         os.replace(source, target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give the file `source` the further name `target` (a hard link), which must not exist."""
+        os.link(source, target, follow_symlinks=False)
 
     def remove(self, path: Path) -> None:
         """Remove one file."""
@@ -84,6 +89,29 @@ def write_file(disk: Disk, target: Path, data: bytes, *, temporary: Path, durabl
         with contextlib.suppress(OSError):
             disk.remove(temporary)
         raise
+
+
+def link_file(disk: Disk, source: Path, target: Path) -> bool:
+    """Make `target` a hard link to `source`, replacing what had that name.
+
+    A link appears whole or not at all, so no temporary name is needed; and none is used, because a later writer
+    empties a temporary file, which here would be somebody's original.
+
+    Returns:
+        False where the file system cannot link these two (another disk, no hard links); nothing was changed then.
+
+    Raises:
+        OSError: any other failure.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            disk.remove(target)
+        disk.link(source, target)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            return False
+        raise
+    return True
 
 
 def sync_path(disk: Disk, path: Path) -> None:

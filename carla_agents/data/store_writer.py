@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,10 @@ from typing import Any, Self
 import numpy as np
 
 from carla_agents.data import images
-from carla_agents.data.disk import Disk, remove_tree, sync_path, write_file
+from carla_agents.data.disk import Disk, link_file, remove_tree, sync_path, write_file
 from carla_agents.data.errors import StoreError, disk_error
 from carla_agents.data.index import IndexWriter, pack_record, read_index
+from carla_agents.data.planes import check_planes, encoded_planes, original_plane
 from carla_agents.data.records import StoredFile, StoredVariant, check_id, frame_key, frame_record
 from carla_agents.data.repair import SYNC_EVERY_FILES, whole_prefix
 from carla_agents.data.store import FORMAT, VERSION, Store
@@ -62,6 +64,7 @@ class StoreWriter(Store):
         """Use `StoreWriter.open`."""
         super().__init__(root)
         self.repaired_bytes = 0
+        self.linked_files = self.copied_files = 0
         self._disk = disk
         self._lock: int | None = lock
         self._durable = durable
@@ -139,35 +142,41 @@ class StoreWriter(Store):
             raise disk_error(f"begin route {route_id}", error) from error
         self._commit(record, {}, f"begin route {route_id}")
 
-    def append(self, route_id: str, frame: Frame) -> str:
+    def append(self, route_id: str, frame: Frame, originals: Mapping[str, Path] | None = None) -> str:
         """Keep the next frame of a route; once this returns, killing the process does not lose it.
+
+        Args:
+            route_id: a begun route.
+            frame: what to keep.
+            originals: plane (`rgb`, `seg`, `depth`) -> an existing PNG or JPEG file that holds exactly that plane as
+                the store would read it. It becomes part of the store by a hard link, so its pixels exist once on the
+                disk; where the file system cannot link it is copied (`copied_files` counts these). Changing such an
+                original in place later is found by its CRC and refused, as any change of the store is.
 
         Returns:
             its key, `<route_id>/<000000>`, counted from 0.
 
         Raises:
-            ValueError: the route was not begun or is finished, or the frame breaks its contract.
+            ValueError: the route was not begun or is finished, the frame breaks its contract, or an original holds
+                something else than the frame.
             StoreError: the disk refused it; the store is as it was before.
         """
         self._check_open_route(route_id)
         check_id(frame.condition, "condition")
-        _check_planes(frame)
+        check_planes(frame)
         key = frame_key(route_id, len(self._frames[route_id]))
-        rgb_suffix = "jpg" if self.rgb_codec == "jpeg" else "png"
-        planes = {"rgb": (images.encode_rgb(frame.rgb, self.rgb_codec), rgb_suffix)}
-        if frame.seg is not None:
-            planes["seg"] = (images.encode_ids(frame.seg), "png")
-        if frame.depth_m is not None:
-            planes["depth"] = (images.encode_depth(frame.depth_m), "png")
-        if frame.instance is not None:
-            planes["instance"] = (images.encode_ids(frame.instance), "png")
+        sources = {plane: Path(path).resolve() for plane, path in (originals or {}).items()}
+        planes = {
+            plane: original_plane(frame, plane, sources[plane], self.rgb_codec) for plane in sources
+        } | encoded_planes(frame, self.rgb_codec, without=sources)
         stem = f"routes/{route_id}/frames/{key[-6:]}"
         files = {
             plane: StoredFile(f"{stem}.{plane}.{suffix}", len(data), zlib.crc32(data))
             for plane, (data, suffix) in planes.items()
         }
         contents = {files[plane].name: data for plane, (data, _) in planes.items()}
-        self._commit(frame_record(key, frame, files), contents, f"write frame {key}")
+        links = {files[plane].name: path for plane, path in sources.items()}
+        self._commit(frame_record(key, frame, files), contents, f"write frame {key}", links)
         return key
 
     def finish_route(self, route_id: str, outcome: dict[str, Any] | None = None) -> None:
@@ -345,13 +354,26 @@ class StoreWriter(Store):
     def _write(self, path: Path, data: bytes) -> None:
         write_file(self._disk, path, data, temporary=self.root / _UNFINISHED / "part", durable=self._durable)
 
-    def _commit(self, record: dict[str, Any], contents: dict[str, bytes], action: str) -> None:
-        """Write files, then the index line that makes them exist, then take the record into the tables."""
+    def _commit(
+        self,
+        record: dict[str, Any],
+        contents: dict[str, bytes],
+        action: str,
+        links: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Write or link files, then the index line that makes them exist, then take the record into the tables."""
         index = self._writer()
         pack_record(record)
         try:
             for name, data in contents.items():
-                self._write(self.root / name, data)
+                original = (links or {}).get(name)
+                if original is None:
+                    self._write(self.root / name, data)
+                elif link_file(self._disk, original, self.root / name):
+                    self.linked_files += 1
+                else:
+                    self._write(self.root / name, data)
+                    self.copied_files += 1
                 if not self._durable:
                     self._unsynced.append(self.root / name)
             index.append(record)
@@ -368,22 +390,3 @@ def _check_seed(seed: int) -> int:
     if not 0 <= int(seed) < 2**64:
         raise ValueError(f"seed is {seed}, expected an unsigned 64-bit number")
     return int(seed)
-
-
-def _check_planes(frame: Frame) -> None:
-    """Refuse a frame whose pictures break the contract of `Frame`."""
-    if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
-        raise ValueError(f"rgb is {frame.rgb.shape} {frame.rgb.dtype}, expected (H, W, 3) uint8")
-    if not 1 <= min(frame.rgb.shape[:2]) <= max(frame.rgb.shape[:2]) <= images.MAX_SIDE_PX:
-        raise ValueError(f"rgb is {frame.rgb.shape}, a side must be 1 to {images.MAX_SIDE_PX} pixels")
-    for name, plane, dtype in (
-        ("seg", frame.seg, np.uint8),
-        ("depth_m", frame.depth_m, np.float32),
-        ("instance", frame.instance, np.uint16),
-    ):
-        if plane is not None and (plane.shape != frame.rgb.shape[:2] or plane.dtype != dtype):
-            raise ValueError(
-                f"{name} is {plane.shape} {plane.dtype}, expected {frame.rgb.shape[:2]} {np.dtype(dtype)}"
-            )
-    if frame.depth_m is not None and not np.isfinite(frame.depth_m).all():
-        raise ValueError("depth_m has values that are not finite")

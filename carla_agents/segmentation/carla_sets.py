@@ -65,6 +65,21 @@ CARLA_0_9_13 = ClassSet(
     "CARLA 0.9.13 documentation, sensors reference; the same numbers from 0.9.10 to 0.9.13",
 )
 
+NEAT = ClassSet(
+    "neat",
+    (
+        *CARLA_0_9_13.classes,
+        SegClass(23, "red light", (255, 0, 0), T.TRAFFIC_LIGHT),
+        SegClass(24, "yellow light", (255, 255, 0), T.TRAFFIC_LIGHT),
+        SegClass(25, "green light", (0, 255, 0), T.TRAFFIC_LIGHT),
+        SegClass(26, "stop sign", (200, 200, 0), T.TRAFFIC_SIGNS),
+        SegClass(27, "stop line", (170, 220, 60), T.ROAD_LINES),
+    ),
+    frozenset({IGNORED}),
+    {**_SINCE_0_9_10, T.TRAFFIC_LIGHT: "trafficlight"},
+    "NEAT (ICCV 2021): CARLA 0.9.10's tags, lights and stop lines told apart; the five added colours are ours",
+)
+
 CARLA_0_9_5 = ClassSet(
     "carla-0.9.5",
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carla_agents.segmentation.ade20k import ADE20K, ADE20K_ANNOTATIONS
-from carla_agents.segmentation.carla_sets import CARLA_0_9_5, CARLA_0_9_13, CARLA_0_9_16, GROUPS12
+from carla_agents.segmentation.carla_sets import CARLA_0_9_5, CARLA_0_9_13, CARLA_0_9_16, GROUPS12, NEAT
 from carla_agents.segmentation.class_sets import ClassSet
 from carla_agents.segmentation.street_sets import BDD100K, CITYSCAPES, CITYSCAPES_LABEL_IDS, WAYMO
 
@@ -13,6 +13,7 @@ CLASS_SETS: dict[str, ClassSet] = {
         CARLA_0_9_16,
         CARLA_0_9_13,
         CARLA_0_9_5,
+        NEAT,
         CITYSCAPES,
         CITYSCAPES_LABEL_IDS,
         BDD100K,

@@ -10,6 +10,7 @@ from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
+from syndiff.commands.import_data import ImportData
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.synthesize import Synthesize
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "serve": Serve,
     "carla-root": CarlaRoot,
     "record": Record,
+    "import": ImportData,
     "synthesize": Synthesize,
     "train": Train,
     "train-controlnet": TrainControlnet,

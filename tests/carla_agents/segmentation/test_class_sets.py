@@ -18,6 +18,7 @@ ALL = sorted(CLASS_SETS)
         ("carla-0.9.16", 29),
         ("carla-0.9.13", 23),
         ("carla-0.9.5", 13),
+        ("neat", 28),
         ("cityscapes", 19),
         ("cityscapes-label-ids", 34),
         ("bdd100k", 19),
