@@ -22,6 +22,7 @@ TORCH = ["torch>=2.9", "safetensors>=0.4.3"]
 EXTRAS = {
     "augment": [*TORCH, "diffusers>=0.38,<0.43", "transformers>=5,<6", "accelerate>=1.10"],
     "train": TORCH,
+    "segmentation": [*TORCH, "transformers>=5,<6", "accelerate>=1.10", "scipy>=1.11"],
     "rl": [*TORCH, "stable-baselines3>=2.6,<3"],
     "mmseg": [*TORCH, "mmengine>=0.10.7", "mmcv-lite>=2.1,<3", "mmsegmentation>=1.2.2,<2", "ftfy", "regex"],
     "tensorrt": ["onnx>=1.20", "onnxscript>=0.7", "onnxruntime>=1.24", "tensorrt-rtx-cu13>=1.7"],

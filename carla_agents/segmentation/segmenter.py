@@ -1,0 +1,134 @@
+"""`Segmenter`: the one interface of every segmentation model: build, loss, predict, describe."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from carla_agents.segmentation.class_sets import IGNORED, ClassSet
+
+
+class Segmenter(nn.Module, ABC):
+    """A network that names the class of every pixel.
+
+    A back end is one subclass. Calling it gives the loss, so that wrappers for several devices work unchanged.
+
+    Attributes:
+        classes: what its outputs mean.
+        stride_px: width and height of its pictures must be multiples of this.
+        class_weights: (C,) float32, how much a pixel of each class counts in the loss.
+    """
+
+    class_weights: Tensor
+
+    def __init__(self, classes: ClassSet, stride_px: int) -> None:
+        super().__init__()
+        if [c.id for c in classes.classes] != list(range(len(classes.classes))):
+            raise ValueError(
+                f"class set {classes.name} is not numbered from 0: train on a set that is, e.g. groups12"
+            )
+        self.classes = classes
+        self.stride_px = stride_px
+        self.register_buffer("class_weights", torch.ones(len(classes.classes)))
+
+    @abstractmethod
+    def forward(self, rgb: Tensor, labels: Tensor) -> Tensor:
+        """The loss.
+
+        Args:
+            rgb: (N, 3, H, W) float32 in 0..255.
+            labels: (N, H, W) int64 class ids, 255 ignored.
+
+        Returns:
+            scalar.
+        """
+
+    @abstractmethod
+    def logits(self, rgb: Tensor) -> Tensor:
+        """(N, 3, H, W) float32 in 0..255 -> (N, C, H, W) scores; the class of a pixel is the highest."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Back end and architecture as JSON: `load_segmenter` builds the same network from it."""
+
+    def predict(self, rgb: np.ndarray, *, pad: bool = False, what: str = "the picture") -> np.ndarray:
+        """Class of every pixel.
+
+        Args:
+            rgb: (N, H, W, 3) uint8 RGB.
+            pad: repeat the right and bottom edge up to the model's stride and cut the result back; without it such a
+                picture is refused, because what the edge shows is then partly invented.
+            what: names the picture in the error.
+
+        Returns:
+            (N, H, W) uint8 class ids.
+
+        Raises:
+            ValueError: not such pictures, or of a size that is not a multiple of the stride.
+        """
+        if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.dtype != np.uint8 or not len(rgb):
+            raise ValueError(f"rgb must be (N, H, W, 3) uint8 with N >= 1, got {rgb.shape} {rgb.dtype}")
+        height, width = rgb.shape[1:3]
+        missing = (-height % self.stride_px, -width % self.stride_px)
+        if any(missing) and not pad:
+            raise ValueError(
+                f"{what} has {width}x{height} pixels, this model needs multiples of {self.stride_px}: record such a "
+                "size, or allow padding (--pad)"
+            )
+        pixels = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.class_weights.device)
+        batch = pixels.permute(0, 3, 1, 2).float()
+        batch = functional.pad(batch, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else batch
+        training = self.training
+        self.eval()
+        with torch.inference_mode():
+            ids = self.logits(batch).argmax(1)[:, :height, :width]
+        self.train(training)
+        return ids.to(torch.uint8).cpu().numpy()
+
+    def identity(self) -> str:
+        """What network this is, for comparing a checkpoint with it."""
+        return json.dumps(self.describe(), sort_keys=True)
+
+
+def pixel_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, dice_weight: float = 0.5) -> Tensor:
+    """Weighted cross entropy plus soft Dice over the classes that occur.
+
+    Cross entropy alone neglects classes of few pixels (lane paint, lights, people); Dice counts every class alike.
+
+    Args:
+        logits: (N, C, H, W).
+        labels: (N, H, W) int64, 255 ignored.
+        class_weights: (C,).
+        dice_weight: weight of the Dice part.
+
+    Source of the Dice loss: V-Net, arXiv 1606.04797.
+    """
+    logits = logits.float()
+    counted = (labels != IGNORED).unsqueeze(1)
+    if not counted.any():
+        return logits.sum() * 0.0
+    entropy = functional.cross_entropy(logits, labels, weight=class_weights, ignore_index=IGNORED)
+    wanted = functional.one_hot(labels.where(counted[:, 0], 0), logits.shape[1]).permute(0, 3, 1, 2) * counted
+    shares = logits.softmax(1) * counted
+    hits, sizes = (shares * wanted).sum((0, 2, 3)), (shares + wanted).sum((0, 2, 3))
+    occurs = wanted.sum((0, 2, 3)) > 0
+    dice = ((1.0 - (2.0 * hits + 1.0) / (sizes + 1.0)) * occurs).sum() / occurs.sum()
+    return entropy + dice_weight * dice
+
+
+def balanced_weights(counts: np.ndarray) -> np.ndarray:
+    """Pixel counts (C,) -> loss weights (C,) float32 with mean 1 over the classes that occur.
+
+    1 / ln(1.1 + share): about 10 for a class of no pixels against 1.3 for one that fills the picture; bounded, so
+    that a handful of pixels never dominates.
+
+    Source: ENet, arXiv 1606.02147, with 1.1 in place of 1.02.
+    """
+    weights = 1.0 / np.log(1.1 + counts / max(1, counts.sum()))
+    return (weights / weights[counts > 0].mean()).astype(np.float32) if counts.any() else np.ones_like(weights, "f4")

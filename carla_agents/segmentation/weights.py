@@ -1,0 +1,132 @@
+"""A trained segmenter on disk: `weights.safetensors` and `segmenter.json`; never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from carla_agents.segmentation.segmenter import Segmenter
+from carla_agents.segmentation.small import BACKEND as SMALL
+from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
+
+WEIGHTS_NAME, FORM_NAME = "weights.safetensors", "segmenter.json"
+FORMAT = "syndiff-segmenter"
+
+
+def save_segmenter(segmenter: Segmenter, folder: Path, facts: dict[str, Any]) -> None:
+    """Write weights and description; each file is complete or absent.
+
+    Args:
+        segmenter: what.
+        folder: where to; created if absent.
+        facts: JSON-able, how it was trained.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / WEIGHTS_NAME, dict(segmenter.state_dict()), {"format": FORMAT})
+    form = {"format": FORMAT, "version": 1, **segmenter.describe(), "training": facts}
+    temporary = folder / (FORM_NAME + ".new")
+    temporary.write_text(json.dumps(form, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / FORM_NAME)
+
+
+def load_segmenter(folder: Path) -> Segmenter:
+    """The segmenter that `save_segmenter` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        ValueError: not such a folder, damaged, a pickle, or weights of another architecture; names the file.
+    """
+    path = folder / FORM_NAME
+    try:
+        form = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} is no trained segmenter ({error}): train one with `syndiff train-seg`") from error
+    if not isinstance(form, dict) or form.get("format") != FORMAT:
+        raise ValueError(f"{path} does not describe a segmenter: give the folder that `syndiff train-seg` wrote")
+    segmenter = build_segmenter({k: v for k, v in form.items() if k not in ("format", "version", "training")})
+    take_weights(segmenter, folder / WEIGHTS_NAME)
+    return segmenter.eval()
+
+
+def build_segmenter(description: dict[str, Any]) -> Segmenter:
+    """A segmenter with random weights from `Segmenter.describe()`.
+
+    Raises:
+        ValueError: a back end or architecture that this version does not know.
+    """
+    backend = description.get("backend")
+    try:
+        if backend == SMALL:
+            return SmallSegmenter(SmallSegmenterConfig(description["classes"], tuple(description["widths"])))
+        if backend == "transformers":
+            from transformers import AutoConfig
+
+            from carla_agents.segmentation.transformers_models import TransformersSegmenter
+
+            settings = {k: v for k, v in description["config"].items() if k != "model_type"}
+            config = AutoConfig.for_model(description["config"]["model_type"], **settings)
+            return TransformersSegmenter(config, description["classes"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the description of the segmenter is incomplete ({error}): train it again") from error
+    raise ValueError(f"back end {backend!r} is not one of {SMALL}, transformers: use the version that trained it")
+
+
+def take_weights(segmenter: Segmenter, path: Path) -> None:
+    """Fill a segmenter with the tensors of a safetensors file; all must be there and fit.
+
+    Raises:
+        ValueError: absent, a pickle, damaged, or of another architecture.
+    """
+    tensors = read_tensors(path)[0]
+    own = segmenter.state_dict()
+    missing, extra = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+    shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+    if missing or extra or shapes:
+        wrong = (
+            f"{shapes[0]} is {tuple(tensors[shapes[0]].shape)}, expected {tuple(own[shapes[0]].shape)}"
+            if shapes
+            else f"{len(missing)} tensors are missing ({missing[:2]}), {len(extra)} are strange ({extra[:2]})"
+        )
+        raise ValueError(f"{path} holds weights of another architecture: {wrong}; give the folder they belong to")
+    segmenter.load_state_dict(tensors)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file; a reader sees the old file or the new one, never half."""
+    temporary = path.with_name(path.name + ".new")
+    own = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}  # nothing shared
+    save_file(own, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises:
+        ValueError: absent, a pickle, or damaged.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: the training did not finish, or this is another folder; train again")
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] != b"{" and (start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] <= b"\x05")):
+        raise ValueError(
+            f"{path} is a pickled checkpoint, which can run code and is not read: convert it with "
+            "`safetensors.torch.save_file` where you trust it"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it, or train again") from error
+
+
+def parameter_count(segmenter: torch.nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(p.numel() for p in segmenter.parameters() if p.requires_grad)
