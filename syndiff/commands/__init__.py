@@ -14,8 +14,10 @@ from syndiff.commands.import_data import ImportData
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.synthesize import Synthesize
+from syndiff.commands.test_seg import TestSeg
 from syndiff.commands.train import Train
 from syndiff.commands.train_controlnet import TrainControlnet
+from syndiff.commands.train_seg import TrainSeg
 
 
 class Command(Protocol):
@@ -35,6 +37,8 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "synthesize": Synthesize,
     "train": Train,
     "train-controlnet": TrainControlnet,
+    "train-seg": TrainSeg,
+    "test-seg": TestSeg,
     "evaluate": Evaluate,
     "conformance": Conformance,
     "conformance-diff": ConformanceDiff,

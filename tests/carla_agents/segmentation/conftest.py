@@ -1,9 +1,11 @@
 """A small store whose labels can be read off its pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
@@ -58,6 +60,15 @@ def toy_store(root: Path, count: int = 16, width_px: int = 64, height_px: int = 
             dark = toy_frame(1000 + number, "clear-night", width_px, height_px).rgb
             writer.add_variant(f"test/{number:06d}", "clear-night", 0, dark, {"synthesizer": "toy"})
     return Store.read(root)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Pictures of a few pixels are slower on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
