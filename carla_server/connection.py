@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from carla_server.api.procedures import advances_time
 from carla_server.rhythm import QUESTION, Rhythm
-from carla_server.wire.rpc import ProtocolError, Request, RpcReader, RpcWriter
+from carla_server.wire.rpc import ProtocolError, Request, RpcReader
 from carla_server.wire.stream import Buffer, SubscriptionReader
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ class RpcConnection(Connection):
     def __init__(self, server: Server, sock: socket.socket) -> None:
         super().__init__(server, sock)
         self._reader = RpcReader(server.limits)
-        self._writer = RpcWriter()
         self._requests: deque[Request] = deque()
         self._deadline_s: float | None = None
         self._postponed: Request | None = None
@@ -164,7 +163,7 @@ class RpcConnection(Connection):
                 self._rhythm.answered()
             elif ticks:
                 self._rhythm.ticked()
-            replies.append(self._writer.reply(request.message_id, result, error))
+            replies.append(self.server.writer.reply(request.message_id, result, error))
             if len(replies) == _BUFFERS_PER_SEND:
                 self.send(replies)
                 replies = []

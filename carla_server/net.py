@@ -34,7 +34,7 @@ from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
 from carla_server.rhythm import LONGEST_WAIT_S, QUESTION
 from carla_server.wire.limits import Limits
-from carla_server.wire.rpc import Request
+from carla_server.wire.rpc import Request, RpcWriter
 from carla_server.wire.stream import Buffer, frame_prefix
 from carla_server.world.world import WORLD_STREAM_ID
 
@@ -58,7 +58,7 @@ class Server:
     Attributes:
         answer: executes a request.
         on_wake: called in the loop's thread after `wake`.
-        connections, parked, selector, limits: shared with the connections of this file.
+        connections, parked, selector, limits, writer: shared with the connections of this file.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.connections: set[Connection] = set()
         self.parked: list[RpcConnection] = []
+        self.writer = RpcWriter()
         self.answer: Answer = while_loading
         self.on_wake: Callable[[], None] | None = None
         self._simulator: Simulator | None = None

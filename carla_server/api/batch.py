@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from carla_server.api import ackermann, actors, lights, vehicles, walkers
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import AfterTick, Procedure, Returns
+from carla_server.dynamics import VehicleFleet
 from carla_server.wire.structs import (
     InvalidArgument,
     VehicleControl,
@@ -57,30 +58,28 @@ def apply_batch(simulator: Simulator, commands: Any, do_tick: Any) -> AfterTick 
     """
     answers: list[list] = []
     controls: dict[int, VehicleControl] = {}
+    fleet, drivers = simulator.world.vehicles, simulator.world.ackermann
     for command in read_array(commands, "commands"):
-        steered = _steered(simulator, command)
+        steered = _steered(fleet, drivers, command)
         if steered is not None:
             actor_id, control = steered
             controls[actor_id] = control
             answers.append([[1, actor_id]])
             continue
         if controls:
-            simulator.world.vehicles.set_controls(list(controls), list(controls.values()))
+            fleet.set_controls(list(controls), list(controls.values()))
             controls = {}
         answers.append(_answer(simulator, command))
     if controls:
-        simulator.world.vehicles.set_controls(list(controls), list(controls.values()))
+        fleet.set_controls(list(controls), list(controls.values()))
     return AfterTick(lambda: answers) if read_bool(do_tick, "do_tick") else answers
 
 
-def _steered(simulator: Simulator, command: Any) -> tuple[int, VehicleControl] | None:
+def _steered(fleet: VehicleFleet, drivers: Container[int], command: Any) -> tuple[int, VehicleControl] | None:
     """Vehicle and control of a good ApplyVehicleControl, of which Traffic Managers send one per car and tick."""
     try:
         kind, (actor_id, control) = command[0]
-        world = simulator.world
-        if kind != _VEHICLE_CONTROL or type(actor_id) is not int or actor_id in world.ackermann:
-            return None
-        if actor_id in world.vehicles:
+        if kind == _VEHICLE_CONTROL and type(actor_id) is int and actor_id in fleet and actor_id not in drivers:
             return actor_id, read_vehicle_control(control)
     except (InvalidArgument, LookupError, TypeError, ValueError):
         pass  # it is answered like any other command, which finds out what is wrong

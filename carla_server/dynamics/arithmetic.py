@@ -7,8 +7,10 @@ way, and cosines, sines and arc tangents of arrays are taken value by value by t
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +42,8 @@ class Arithmetic(NamedTuple):
     """Operations on float64 arrays of one shape, or on floats.
 
     Attributes:
-        maximum, minimum, sqrt, floor, cos, sin, atan: as their names say.
+        maximum, minimum, sqrt, floor, atan: as their names say.
+        cos_sin: cosine and sine of an angle.
         where: `(condition, value if true, value if false)`.
         some: whether a condition holds anywhere.
         curve: `(table, position in samples)`, linear interpolation within the table's `CURVE_POINTS`. A table is
@@ -53,8 +56,7 @@ class Arithmetic(NamedTuple):
     minimum: Callable[..., Any]
     sqrt: Callable[..., Any]
     floor: Callable[..., Any]
-    cos: Callable[..., Any]
-    sin: Callable[..., Any]
+    cos_sin: Callable[..., Any]
     atan: Callable[..., Any]
     where: Callable[..., Any]
     some: Callable[..., Any]
@@ -63,11 +65,14 @@ class Arithmetic(NamedTuple):
     wheel_heights_m: Callable[..., Any]
 
 
-def _each(function: Callable[[float], float]) -> Callable[[np.ndarray], np.ndarray]:
-    def of_array(values: np.ndarray) -> np.ndarray:
-        return np.fromiter(map(function, values.tolist()), np.float64, len(values))
+def _cos_sin_of_arrays(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # The polar form of radius 1 multiplies `math.cos` and `math.sin` by 1: the same bits in one pass.
+    points = np.fromiter(map(cmath.rect, repeat(1.0), angles.tolist()), np.complex128, len(angles))
+    return points.real, points.imag
 
-    return of_array
+
+def _atan_of_arrays(values: np.ndarray) -> np.ndarray:
+    return np.fromiter(map(math.atan, values.tolist()), np.float64, len(values))
 
 
 def _curve_of_arrays(table: Curves, position: np.ndarray) -> np.ndarray:
@@ -104,9 +109,8 @@ OF_ARRAYS = Arithmetic(
     np.minimum,
     np.sqrt,
     np.floor,
-    _each(math.cos),
-    _each(math.sin),
-    _each(math.atan),
+    _cos_sin_of_arrays,
+    _atan_of_arrays,
     np.where,
     np.count_nonzero,
     _curve_of_arrays,
@@ -119,8 +123,7 @@ OF_NUMBERS = Arithmetic(
     min,
     math.sqrt,
     math.floor,
-    math.cos,
-    math.sin,
+    lambda angle: (math.cos(angle), math.sin(angle)),
     math.atan,
     lambda condition, yes, no: yes if condition else no,
     bool,

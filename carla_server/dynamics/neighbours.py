@@ -83,7 +83,8 @@ def overlapping(
     """Those of the pairs whose axis-aligned rectangles overlap, in the same order."""
     if not first.size:
         return first, second
-    gap = np.abs(first_set.center_m[first, :2] - second_set.center_m[second, :2])
-    gap -= first_set.reach_m[first]
-    near = np.flatnonzero((gap <= second_set.reach_m[second]).all(axis=1))
-    return first[near], second[near]
+    gap = np.abs(first_set.center_m.take(first, 0) - second_set.center_m.take(second, 0))[:, :2]
+    gap -= first_set.reach_m.take(first, 0)
+    within = gap <= second_set.reach_m.take(second, 0)
+    near = (within[:, 0] & within[:, 1]).nonzero()[0]
+    return first.take(near), second.take(near)

@@ -93,14 +93,14 @@ def move(
     # Along the arc: its chord points half the turn away from where the vehicle pointed.
     turn = mean_turn * delta_s
     half_turn = 0.5 * turn
-    turn_cosine, turn_sine = a.cos(half_turn), a.sin(half_turn)
+    turn_cosine, turn_sine = a.cos_sin(half_turn)
     chord_x, chord_y = cosine * turn_cosine - sine * turn_sine, sine * turn_cosine + cosine * turn_sine
     along, across = delta_s * mean_forward, delta_s * mean_right
     x = state.x_m + (along * chord_x - across * chord_y)
     y = state.y_m + (along * chord_y + across * chord_x)
     yaw = yaw + turn
     yaw = yaw - TURN * a.floor(yaw * (1.0 / TURN) + 0.5)
-    cosine, sine = a.cos(yaw), a.sin(yaw)
+    cosine, sine = a.cos_sin(yaw)
     world_x, world_y = forward * cosine - right * sine, forward * sine + right * cosine
     rolled = state.wheel_turn_rad + along * p.inverse_radius_per_m
     wheel_turn = rolled - TURN * a.floor(rolled * (1.0 / TURN))
@@ -235,12 +235,13 @@ def _drive(
     if rare.levers:
         grip_rear = grip_rear * (1.0 - (1.0 - LOCKED_GRIP_SHARE) * state.hand_brake)
     weight = -GRAVITY_MPS2 * contact
+    steer_cosine, steer_sine = a.cos_sin(angle)
     forces = PlanarForces(
         p.to_front_m,
         p.to_rear_m,
         p.gyration2_m2,
-        a.cos(angle),
-        a.sin(angle),
+        steer_cosine,
+        steer_sine,
         grip_front,
         grip_rear,
         p.front_stiffness_mps2 / grip_front,

@@ -86,7 +86,7 @@ def _request(message: Any) -> Request:
 
 
 class RpcWriter:
-    """Packs the replies of one connection."""
+    """Packs replies; one for a whole server, as it keeps the memory that the longest reply took."""
 
     def __init__(self) -> None:
         self._pack = msgpack.Packer(use_bin_type=True).pack

@@ -148,8 +148,8 @@ def read_pose(value: Any, name: str = "transform") -> Pose:
 
 def read_vehicle_control(value: Any) -> VehicleControl:
     """carla.VehicleControl, clipped to its ranges as CARLA does."""
-    parts = read_array(value, "vehicle control", 7)
-    throttle, steer, brake, hand_brake, reverse, manual_gear_shift, gear = parts[:7]
+    parts = value if type(value) is list and len(value) == 7 else read_array(value, "vehicle control", 7)[:7]
+    throttle, steer, brake, hand_brake, reverse, manual_gear_shift, gear = parts
     if (
         type(throttle) is type(steer) is type(brake) is float
         and 0.0 <= throttle <= 1.0 >= brake >= 0.0
