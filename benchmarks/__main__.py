@@ -15,6 +15,7 @@ NAMES = (
     "determinism",
     "frame_matching",
     "expert",
+    "recorder",
     "robustness",
     "vehicle_physics",
 )

@@ -33,6 +33,7 @@ from carla_server.recorder.packets import (
 from carla_server.wire.stream import ACTOR_STATE_DTYPE, SNAPSHOT_HEADER_BYTES
 from carla_server.world.actors import Actor, Sensor, TrafficLight, TrafficSign, Vehicle, Walker
 from carla_server.world.spawning import world_box
+from carla_server.world.street_lights import LampState
 
 if TYPE_CHECKING:
     from carla_server.world.world import World
@@ -74,6 +75,9 @@ class Recorder:
         self._pending: tuple[int, float, bytes] | None = None
         self._weather: Any = None
         self._lamps: dict[int, list] = {}
+        self._lamp_states: tuple[LampState, ...] = ()
+        self._rows_of: dict[ActorKind, np.ndarray] = {}
+        self._moving_rows = np.zeros(0, np.int64)
         self._doors: dict[int, int] = {}
 
     def record(self, world: World, contacts: Sequence[Contact], delta_s: float) -> None:
@@ -131,24 +135,25 @@ class Recorder:
             new = [actor for actor in world.actors.values() if self._known.get(actor.actor_id) is not actor]
             gone = [number for number, actor in self._known.items() if world.actors.get(number) is not actor]
             self._known = dict(world.actors)
-        actors = [world.actors[number] for number in rows["actor_id"].tolist()]
-        kinds = np.array([kind_of(actor) for actor in actors])
-        moving = rows[kinds <= ActorKind.WALKER]
-        vehicles, walkers = rows[kinds == ActorKind.VEHICLE], rows[kinds == ActorKind.WALKER]
+            kinds = np.array([kind_of(world.actors[number]) for number in rows["actor_id"].tolist()])
+            self._rows_of = {kind: np.flatnonzero(kinds == kind) for kind in ActorKind}
+            self._moving_rows = np.flatnonzero(kinds <= ActorKind.WALKER)
+        moving = rows[self._moving_rows]
+        vehicles, walkers = rows[self._rows_of[ActorKind.VEHICLE]], rows[self._rows_of[ActorKind.WALKER]]
         packets = [
             pack_actors([_birth(actor, world) for actor in new]),
             pack_table(Packet.ACTORS_REMOVED, np.array(gone, TABLES[Packet.ACTORS_REMOVED])),
             pack_table(Packet.PARENTS, [(actor.actor_id, actor.parent_id) for actor in new if actor.parent_id]),
             pack_table(Packet.COLLISIONS, [self._collision(world, contact) for contact in contacts]),
             pack_table(Packet.POSITIONS, _positions(moving)),
-            pack_table(Packet.LIGHTS, _lights(rows[kinds == ActorKind.TRAFFIC_LIGHT])),
+            pack_table(Packet.LIGHTS, _lights(rows[self._rows_of[ActorKind.TRAFFIC_LIGHT]])),
             pack_table(Packet.VEHICLES, _vehicles(vehicles)),
             pack_table(Packet.WALKERS, _walkers(walkers)),
             pack_table(Packet.VEHICLE_LIGHTS, [(car.actor_id, car.light_state) for car in world.vehicle_actors]),
         ]
         packets += self._changed_lamps(world)
         if self._additional_data:
-            packets += self._additional(world, new, rows[(kinds > ActorKind.OTHER) & (kinds <= ActorKind.WALKER)])
+            packets += self._additional(world, new, np.concatenate((vehicles, walkers)))
         packets.append(pack_table(Packet.STATES, _states(moving)))
         packets += self._changed_weather(world) + self._changed_doors(world)
         return packets
@@ -162,6 +167,10 @@ class Recorder:
         return self._collisions - 1, first, second, _is_hero(world, first), _is_hero(world, second)
 
     def _changed_lamps(self, world: World) -> list[bytes]:
+        states = world.street_lights.states
+        if states == self._lamp_states:
+            return []
+        self._lamp_states = states
         lamps = {lamp[0]: lamp for lamp in world.street_lights.to_wire()}
         changed = [lamp for number, lamp in lamps.items() if self._lamps.get(number) != lamp]
         self._lamps = lamps

@@ -66,6 +66,11 @@ class StreetLights:
             for number, lamp in self._lamps.items()
         ]
 
+    @property
+    def states(self) -> tuple[LampState, ...]:
+        """All lamps as they are; equal as long as nothing was switched."""
+        return tuple(self._lamps.values())
+
     def update(self, states: Any) -> None:
         """Apply a client's list of light states; unknown ids are left out, as a client may hold an old list.
 
