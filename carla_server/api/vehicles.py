@@ -107,7 +107,9 @@ def get_wheel_steer_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> fl
 
 def set_wheel_steer_direction(simulator: Simulator, actor_id: Any, wheel: Any, angle_deg: Any) -> None:
     """Turn a wheel by hand; as in CARLA it does not change how the vehicle drives."""
-    vehicle_of(simulator, actor_id).wheel_steer_deg[_wheel(wheel)] = read_float(angle_deg, "angle", -360.0, 360.0)
+    vehicle, number = vehicle_of(simulator, actor_id), _wheel(wheel)
+    vehicle.wheel_steer_deg[number] = read_float(angle_deg, "angle", -360.0, 360.0)
+    simulator.world.turned_by_hand[vehicle.actor_id] = vehicle
 
 
 def get_wheel_pitch_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> float:
@@ -120,7 +122,9 @@ def get_wheel_pitch_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> fl
 
 def set_wheel_pitch_angle(simulator: Simulator, actor_id: Any, wheel: Any, angle_deg: Any) -> None:
     """Roll a wheel by hand; as in CARLA it does not change how the vehicle drives."""
-    vehicle_of(simulator, actor_id).wheel_pitch_deg[_wheel(wheel)] = read_float(angle_deg, "angle", -1e6, 1e6)
+    vehicle, number = vehicle_of(simulator, actor_id), _wheel(wheel)
+    vehicle.wheel_pitch_deg[number] = read_float(angle_deg, "angle", -1e6, 1e6)
+    simulator.world.turned_by_hand[vehicle.actor_id] = vehicle
 
 
 def apply_vehicle_lights(simulator: Simulator, actor_id: Any, flags: Any) -> None:

@@ -253,6 +253,14 @@ class CameraRig:
         cars["rotation_deg"] = np.degrees(fleet.rotation_rad)
         cars["steer_rad"] = fleet.steer_rad
         cars["wheel_turn_rad"] = fleet.wheel_turn_rad
+        for vehicle in world.turned_by_hand.values():
+            row = fleet.index_of(vehicle.actor_id)
+            for angles_deg, shown in (
+                (vehicle.wheel_steer_deg, "steer_rad"),
+                (vehicle.wheel_pitch_deg, "wheel_turn_rad"),
+            ):
+                if angles_deg:  # a car is drawn with one angle for all its wheels
+                    cars[shown][row] = np.radians(angles_deg[min(angles_deg)])
         lights = np.array([vehicle.light_state for vehicle in world.vehicle_actors], np.uint32)
         braking = fleet.control[:, 2] > _BRAKE_LIGHT_FROM
         cars["lights"] = np.where(braking, lights | np.uint32(VehicleLight.BRAKE), lights)

@@ -98,7 +98,7 @@ class Vehicle(Actor):
         keeps_control: whether a command acts until the next one (blueprint attribute sticky_control).
         ackermann: drives it while a client commands speeds instead of pedals.
         physics_message: the VehiclePhysicsControl that a client set last, None before that.
-        wheel_steer_deg, wheel_pitch_deg: wheel -> angle that a client set by hand; it shows and moves nothing.
+        wheel_steer_deg, wheel_pitch_deg: wheel -> angle that a client set by hand; it is shown and moves nothing.
     """
 
     light_state: int = 0

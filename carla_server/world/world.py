@@ -86,6 +86,8 @@ class World:
         vehicles, walkers: motion of these actors as arrays.
         vehicle_actors, walker_actors: the same actors in the arrays' order; other_actors: all but these and lights.
         tape: records and replays, if somebody has put it in.
+        ackermann: drivers of the vehicles under Ackermann commands, by their ids.
+        turned_by_hand: vehicles of which a client turned wheels, by their ids.
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         whole_town: the map with all its scenery; `town` is without what is hidden.
         hidden_scenery: instance numbers of what is hidden.
@@ -139,6 +141,7 @@ class World:
         self.lights = TrafficLights(town.traffic_lights)
         self.friction = FrictionTriggers()
         self.ackermann: dict[int, AckermannDriver] = {}
+        self.turned_by_hand: dict[int, Vehicle] = {}
         self.street_lights = StreetLights(town.placements)
         self._table = SnapshotTable()
         self._props: set[int] = set()
@@ -225,6 +228,7 @@ class World:
         if isinstance(actor, Vehicle):
             self.vehicles.remove(actor_id)
             self.ackermann.pop(actor_id, None)
+            self.turned_by_hand.pop(actor_id, None)
         elif isinstance(actor, Walker):
             self.walkers.remove(actor_id)
         elif isinstance(actor, Sensor):

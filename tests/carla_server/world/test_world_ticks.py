@@ -1,10 +1,12 @@
 """What a tick does to actors, snapshot and sensors, without sockets."""
 
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from carla_server.api.vehicles import set_wheel_steer_direction
 from carla_server.wire.layouts import LAYOUTS
 from carla_server.wire.stream import ACTOR_STATE_DTYPE
 from carla_server.wire.structs import ActorDescription, InvalidArgument
@@ -111,6 +113,19 @@ def test_the_actors_drawn_follow_who_comes_and_goes(make_world, renderers):
     world.destroy(walker.actor_id)
     world.tick(0.05, {camera.stream_id})
     assert {int(row["instance"]) for row in renderers[0].actors} == {cone.actor_id, vehicle.actor_id}
+
+
+def test_wheels_turned_by_hand_are_drawn_so(make_world, renderers):
+    world = make_world()
+    camera = world.spawn(CAMERA, HERE)
+    vehicle = world.spawn(car(), (20.0, 0.0, 0.1, 0.0, 90.0, 0.0))
+    set_wheel_steer_direction(SimpleNamespace(world=world), vehicle.actor_id, 1, 30.0)
+    world.tick(0.05, {camera.stream_id})
+    assert renderers[0].actors["steer_rad"][0] == pytest.approx(np.radians(30.0))
+    assert world.vehicles.steer_rad[0] == 0.0
+    world.destroy(vehicle.actor_id)
+    world.tick(0.05, {camera.stream_id})
+    assert len(renderers[0].actors) == 0
 
 
 def test_what_nobody_listens_to_is_not_drawn(make_world, renderers):
