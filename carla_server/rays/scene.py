@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from carla_server.world.world import World
 
 _INSTANCES = 1 << 16
-_LARGEST_M = 50.0
-"""No shape reaches farther from its origin."""
+_REACH_PER_EXTENT, _MARGIN_M = 2.0, 1.0
+"""No shape reaches farther from its origin than this share of its box's half diagonal and a margin."""
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class RayScene:
             np.where(met[:, None], crossings.normal, np.float32(0.0)),
         )
         hits.actor_id[:] = self._ids_of_furniture(world)[hits.instance]
-        for actor, place in _solid_within(world, origin, range_m):
-            self._cast_at(world, actor, place - origin, directions, range_m, hits)
+        for actor, offset in _solid_ahead(world, origin, directions, range_m):
+            self._cast_at(world, actor, offset, directions, range_m, hits)
         length = np.linalg.norm(hits.normal, axis=1, keepdims=True)
         hits.normal[:] /= np.maximum(length, np.float32(1e-12))
         away = np.einsum("nk,nk->n", hits.normal, directions) > 0.0
@@ -164,11 +165,23 @@ class RayScene:
         return self._furniture_ids
 
 
-def _solid_within(world: World, origin_m: np.ndarray, range_m: float) -> list[tuple[Actor, np.ndarray]]:
-    """Actors with a shape of their own that rays may reach, and where; lights and signs belong to the scenery."""
+def _solid_ahead(
+    world: World, origin_m: np.ndarray, directions: np.ndarray, range_m: float
+) -> list[tuple[Actor, np.ndarray]]:
+    """Actors with a shape of their own that rays may reach, and their offsets; lights and signs are scenery."""
     props = [actor for actor in world.other_actors if actor.semantic_tags and not isinstance(actor, TrafficSign)]
     solid: list[Actor] = [*world.vehicle_actors, *world.walker_actors, *props]
-    fixed = np.array([world.pose_of(actor)[:3] for actor in props]).reshape(-1, 3)
-    places = np.concatenate((world.vehicles.position_m, world.walkers.position_m, fixed))
-    near = np.flatnonzero(((places - origin_m) ** 2).sum(axis=1) < (range_m + _LARGEST_M) ** 2)
-    return [(solid[row], places[row]) for row in near.tolist()]
+    if not solid or not len(directions):
+        return []
+    fixed_m = np.array([world.pose_of(actor)[:3] for actor in props]).reshape(-1, 3)
+    offset_m = np.concatenate((world.vehicles.position_m, world.walkers.position_m, fixed_m)) - origin_m
+    away_m = np.maximum(np.linalg.norm(offset_m, axis=1), 1e-9)
+    reach_m = _REACH_PER_EXTENT * np.linalg.norm([actor.box.extent_m for actor in solid], axis=1) + _MARGIN_M
+    # A fan of rays lies in a cone; whoever stands beside it is left out at once.
+    axis = directions.sum(axis=0, dtype=np.float64)
+    axis /= max(float(np.linalg.norm(axis)), 1e-9)
+    half_angle = np.arccos(np.clip((directions @ axis).min(), -1.0, 1.0))
+    angle = np.arccos(np.clip(offset_m @ axis / away_m, -1.0, 1.0))
+    wide = np.arcsin(np.minimum(reach_m / away_m, 1.0))
+    near = (away_m < range_m + reach_m) & ((angle < half_angle + wide + _ROUNDING) | (away_m < reach_m))
+    return [(solid[row], offset_m[row]) for row in np.flatnonzero(near).tolist()]
