@@ -17,8 +17,8 @@ The embedded server answers the unmodified `carla==0.9.16` client. **It has neve
 server by us**: agreement with CARLA's documentation and with the client's own decoder is what the tests show.
 
 What works is tested through the real client in `tests/carla_server/contract`. What is not served is answered with an
-error that names the reason; calls that the client sends without waiting for an answer (`show_vehicle_debug_telemetry`, ...) are
-ignored by the client when refused.
+error that names the reason; the client ignores the refusal of calls that it sends without waiting for an answer
+(`show_vehicle_debug_telemetry`, ...).
 
 ## Known limits of the client itself
 - Never let `apply_batch_sync(..., True)` tick while cameras listen: the client holds Python's lock during the batch.
