@@ -126,7 +126,7 @@ def _cameras(session: Session, track: Track, part: Part) -> None:
     eye = track.pose(along_m, 0.0, _HEIGHT_M)
     eye.rotation.pitch = _PITCH_DEG
     level = track.pose(along_m, 0.0, _HEIGHT_M)
-    for kind in ("rgb", "depth", "semantic_segmentation", "instance_segmentation"):
+    for kind in ("rgb", "depth", "semantic_segmentation", "instance_segmentation", "normals"):
         for name, pose in (("down", eye), ("level", level)):
             camera = open_sensor(session, f"sensor.camera.{kind}", pose, _CAMERA)
             if isinstance(camera, str):
@@ -155,6 +155,9 @@ def _read_camera(kind: str, view: str, image: carla.Image, part: Part) -> None:
             seen_m = float(depth_m(image)[row, image.width // 2 - 40])
             ratio = seen_m / (_HEIGHT_M * along_axis)
             part.figures[f"camera/depth/{name}_per_geometry"] = Figure.number(ratio, "", absolute=0.02)
+    if kind == "normals" and view == "down":
+        for name, value in zip(("blue", "green", "red"), values[image.height // 2, image.width // 2 - 40]):
+            part.figures[f"camera/normals/ground_{name}"] = Figure(int(value), "of 255", absolute=6.0)
     if kind == "depth" and view == "level":
         part.figures["camera/depth/sky_m"] = Figure.number(float(depth_m(image)[0].max()), "m", absolute=1.0)
     if kind == "semantic_segmentation":
