@@ -55,28 +55,33 @@ class StopSigns:
             RED or GREEN for each of the n.
         """
         came: dict[int, tuple[int, float]] = {}
-        states = []
         moving = np.ones(len(actor_ids), bool)
         moving[rows] = False  # who gives way itself is not waited for
-        for row, sign in zip(rows.tolist(), signs.tolist(), strict=True):
-            actor_id = int(actor_ids[row])
+        blocked = _crossed(position_m[rows], heading[rows], position_m[moving], heading[moving])
+        states = []
+        for actor_id, sign, crossed in zip(actor_ids[rows].tolist(), signs.tolist(), blocked.tolist(), strict=True):
             before = self._came.get(actor_id)
             came[actor_id] = before if before is not None and before[0] == sign else (sign, elapsed_s)
             held = elapsed_s - came[actor_id][1] < self._hold_s[sign] - 1e-6
-            blocked = held or _crossed(row, moving, position_m, heading)
-            states.append(LightState.RED if blocked else LightState.GREEN)
+            states.append(LightState.RED if held or crossed else LightState.GREEN)
         self._came = came
         return states
 
 
-def _crossed(row: int, moving: np.ndarray, position_m: np.ndarray, heading: np.ndarray) -> bool:
-    """Whether another vehicle is in the way ahead and does not simply drive ahead on the same lane."""
-    offset_m = position_m[moving] - position_m[row]
-    cosine, sine = heading[row]
-    ahead_m = offset_m[:, 0] * cosine + offset_m[:, 1] * sine
-    aside_m = offset_m[:, 1] * cosine - offset_m[:, 0] * sine
-    near = (ahead_m > 2.0) & (ahead_m < _AHEAD_M) & (np.abs(aside_m) < _ASIDE_M) & (np.abs(offset_m[:, 2]) < 3.0)
-    if not near.any():
-        return False
-    leading = (heading[moving] @ heading[row] > _SAME_WAY) & (np.abs(aside_m) < 2.0)
-    return bool((near & ~leading).any())
+def _crossed(
+    position_m: np.ndarray, heading: np.ndarray, others_m: np.ndarray, others_heading: np.ndarray
+) -> np.ndarray:
+    """Whether another vehicle is in the way ahead and does not simply drive ahead on the same lane, (n,) bool.
+
+    Args:
+        position_m, heading: (n, 3) and (n, 2) of those who ask.
+        others_m, others_heading: (M, 3) and (M, 2) of the others.
+    """
+    offset_m = others_m - position_m[:, None]
+    cosine, sine = heading[:, :1], heading[:, 1:]
+    ahead_m = offset_m[..., 0] * cosine + offset_m[..., 1] * sine
+    aside_m = np.abs(offset_m[..., 1] * cosine - offset_m[..., 0] * sine)
+    near = (ahead_m > 2.0) & (ahead_m < _AHEAD_M) & (aside_m < _ASIDE_M) & (np.abs(offset_m[..., 2]) < 3.0)
+    if near.any():
+        near &= (heading @ others_heading.T <= _SAME_WAY) | (aside_m >= 2.0)
+    return near.any(1)
