@@ -7,6 +7,7 @@ import sys
 
 NAMES = (
     "startup",
+    "town_load",
     "server_rate",
     "gym_rate",
     "render",

@@ -10,7 +10,7 @@ from carla_server.semantics import SemanticTag
 
 CELL_M = 0.25
 _CELLS_PER_M = 1.0 / CELL_M
-MAX_CELLS = 40_000_000
+MAX_CELLS = 24_000_000
 SPLAT_STEP_M = 0.18
 """Spacing of the points that paint a lane into the raster; below the cell, so that few cells are missed."""
 
@@ -114,8 +114,8 @@ class GroundRaster:
         for strip in sorted(strips, key=lambda strip: (not strip.is_raised, strip.kind == "driving")):
             points, station = _splat(strip)
             cell = self._cell(points[:, 0], points[:, 1])
-            cells.append(cell)
-            heights.append(points[:, 2])
+            cells.append(cell.astype(np.int32))
+            heights.append(points[:, 2].copy())  # a view would keep x and y too
             tag = SemanticTag.SIDEWALKS if strip.is_raised else SemanticTag.ROADS
             self.tags.flat[cell] = tag
             raised.flat[cell] = strip.raised_m

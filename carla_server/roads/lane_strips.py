@@ -19,7 +19,7 @@ SLOWEST_BEND_KMH = 15.0
 
 MAX_LANE_WIDTH_M = 50.0
 MAX_HEIGHT_M = 9000.0
-MAX_PAVED_M2 = 1_200_000.0
+MAX_PAVED_M2 = 600_000.0
 MAX_CROSS_SECTIONS = 400_000
 """Bounds of what one map may cost: CARLA's Town01 and Town10HD have about 0.1 km^2 and 6,000 cross-sections."""
 

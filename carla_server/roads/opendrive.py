@@ -22,7 +22,7 @@ MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_ROAD_M = 20_000.0
 START_TOLERANCE_M = 0.01
-MAX_TOTAL_M = 200_000.0
+MAX_TOTAL_M = 60_000.0
 MAX_ITEMS = {"signal": 4_000, "signalReference": 8_000, "object": 20_000, "laneSection": 20_000, "geometry": 50_000}
 """How many elements of a kind are read; each costs time when the map is built."""
 

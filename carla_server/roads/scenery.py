@@ -66,11 +66,15 @@ class _Plan:
 
     def blocks_a_spawn_point(self, point: np.ndarray, yaw_deg: float, half_m: tuple[float, float]) -> bool:
         """Whether a box would stand in the longest vehicle at a spawn point."""
+        near = np.abs(self._spawn_points[:, :2] - point).max(axis=1) < LONGEST_VEHICLE_HALF_M[0] + max(half_m) + 2.5
+        points = self._spawn_points[near]
+        if not len(points):
+            return False
         turn = np.deg2rad(yaw_deg)
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         outline = [(u * half_m[0], v * half_m[1]) for u in (-1, -0.5, 0, 0.5, 1) for v in (-1, 0, 1)]
-        away = (np.array(outline) @ rotation.T + point)[:, None] - self._spawn_points[None, :, :2]
-        yaw = np.deg2rad(self._spawn_points[:, 4])
+        away = (np.array(outline) @ rotation.T + point)[:, None] - points[None, :, :2]
+        yaw = np.deg2rad(points[:, 4])
         along = np.abs(away[..., 0] * np.cos(yaw) + away[..., 1] * np.sin(yaw))
         across = np.abs(away[..., 1] * np.cos(yaw) - away[..., 0] * np.sin(yaw))
         return bool(((along < LONGEST_VEHICLE_HALF_M[0]) & (across < LONGEST_VEHICLE_HALF_M[1])).any())
