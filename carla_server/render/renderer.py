@@ -9,7 +9,14 @@ import numpy as np
 
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight, actor_instances, lights_at
 from carla_server.render.atmosphere import Atmosphere, atmosphere_of
-from carla_server.render.camera import FAR_M, CameraView, Viewpoint, rotation_matrix
+from carla_server.render.camera import (
+    FAR_M,
+    CameraView,
+    Viewpoint,
+    frustum_planes,
+    rotation_matrix,
+    spheres_in_frustum,
+)
 from carla_server.render.context import open_context
 from carla_server.render.debug_pass import DebugPass
 from carla_server.render.geometry import GeometryPass, InstanceBatch
@@ -27,6 +34,7 @@ _DEFAULT_OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth"})
 _SIZES_KEPT = 8
 _DEFAULT_VIEW = CameraView(256, 144)
 _BEAM_REACH_M = 70.0
+_BEAM_SPHERE_M = 47.0
 _BEAM_HEIGHT_M = 0.68
 _DEPTH_STEPS = (1 << 24) - 1
 _TAG_BYTE, _OPAQUE = np.uint32(0x00FF0000), np.uint32(0xFF000000)
@@ -261,7 +269,7 @@ class Renderer:
         shadow_projection = np.eye(4)
         if "SUN" in atmosphere.switches:
             shadow_projection = self._shadows.draw(view.eye_m, atmosphere.sun, moving)
-        beams = self._beams(view.eye_m) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
+        beams = self._beams(view) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
         maps = (self._shadows.static_map, self._shadows.moving_map)
         self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame)
         if len(self._debug_lines):
@@ -274,13 +282,19 @@ class Renderer:
         instances["motion"][:, 3] = lights_at(self._actors["lights"], elapsed_s)
         return InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
 
-    def _beams(self, eye_m: np.ndarray) -> np.ndarray:
+    def _beams(self, view: Viewpoint) -> np.ndarray:
+        """Headlamps near the eye whose light may fall on what it sees, the nearest ones."""
         bits = self._actors["lights"]
         lit = self._actors[(bits & np.uint32(int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM))) != 0]
-        away = np.linalg.norm(lit["position_m"] - eye_m, axis=1)
-        nearest = np.argsort(away, kind="stable")[:MAX_BEAMS]
+        away = np.linalg.norm(lit["position_m"] - view.eye_m, axis=1)
+        nearest = np.argsort(away, kind="stable")
         lit = lit[nearest[away[nearest] < _BEAM_REACH_M]]
         axes = rotation_matrix(lit["rotation_deg"])
+        # The sphere through the end of a cone of light 60 m long and 37 degrees to each side, and its tip.
+        middle_m = lit["position_m"] + _BEAM_SPHERE_M * axes[..., 0]
+        planes = frustum_planes(view.view_projection)
+        seen = np.flatnonzero(spheres_in_frustum(planes, middle_m, np.full(len(lit), _BEAM_SPHERE_M)))[:MAX_BEAMS]
+        lit, axes = lit[seen], axes[seen]
         nose = np.array([self._nose_m.get(int(mesh), 2.0) for mesh in lit["mesh"]]).reshape(-1, 1)
         high = (lit["lights"] & np.uint32(int(VehicleLight.HIGH_BEAM))) != 0
         out = np.zeros((len(lit), 8), np.float32)

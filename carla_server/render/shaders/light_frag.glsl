@@ -53,17 +53,19 @@ float sun_visible(vec3 p, vec3 n) {
 const vec2 SPIRAL[6] = vec2[](vec2(0.29, 0.0), vec2(-0.37, 0.34), vec2(0.06, -0.64), vec2(0.46, 0.61), vec2(-0.85, -0.15),
     vec2(0.81, -0.51));
 // Ambient occlusion after McGuire et al., "The Alchemy screen-space ambient obscurance algorithm" (2011).
-float occlusion(vec3 p, vec3 n, vec2 at, float depth) {
+float occlusion(vec3 n, vec2 at, float depth) {
     float reach = clamp(0.75 / (depth * 2.0 * half_size.x), 1.5 / resolution.x, 0.12);
     vec2 shape = reach * vec2(1.0, resolution.x / resolution.y);
+    // In the camera's frame: forward, right, down.
+    vec3 m = n * axes * vec3(1.0, 1.0, -1.0);
+    vec2 here = (at * 2.0 - 1.0) * half_size;
     float sum = 0.0;
     for (int i = 0; i < 6; i++) {
-        vec2 uv = at + SPIRAL[i] * shape;
-        float z = texture(depth_map, uv).r;
-        if (z <= 0.0) continue;
-        vec3 v = eye + ray(uv) * z - p;
+        vec2 offset = SPIRAL[i] * shape;
+        float z = texture(depth_map, at + offset).r;
+        vec3 v = vec3(z - depth, here * (z - depth) + offset * (2.0 * half_size) * z);
         float vv = dot(v, v);
-        sum += max(dot(v, n) - 0.004 * depth - 0.045, 0.0) / (vv + 0.04) * step(vv, 2.2);
+        sum += max(dot(v, m) - 0.004 * depth - 0.045, 0.0) / (vv + 0.04) * step(vv, 2.2) * step(1e-3, z);
     }
     return clamp(1.0 - 0.34 * sum, 0.25, 1.0);
 }
@@ -94,35 +96,37 @@ vec3 fogged(vec3 c, vec3 p, vec3 v, float d) {
 // Light reflected towards the eye from what a mirrored ray meets on the screen; the sky where it meets nothing.
 #ifdef WET
 vec3 mirrored(vec3 p, vec3 n, vec3 r, float d, vec3 ambient) {
-    vec3 c = fog_light(r);
-    c = mix(sky(normalize(vec3(r.xy, abs(r.z) + 0.02)), false), c, 0.25);
     float reach = 0.30 + d * 0.03;
-    vec3 q = p + n * 0.03;
+    vec2 found = vec2(-1.0);
+    float found_z = 0.0;
+    vec4 clip = view_projection * vec4(p + n * 0.03, 1.0), along = view_projection * vec4(r, 0.0);
+    // What is met is lit after the loop: within, all pixels would pay for it at every step.
     for (int i = 0; i < 15; i++) {
-        q += r * reach;
+        clip += along * reach;
         reach *= 1.30;
-        vec4 clip = view_projection * vec4(q, 1.0);
         if (clip.w < 0.1) break;
         vec2 at = clip.xy / clip.w * 0.5 + 0.5;
         if (any(greaterThan(abs(at - 0.5), vec2(0.5)))) break;
         float z = texture(depth_map, at).r;
         if (z > 0.0 && z < clip.w && clip.w - z < reach * 1.6 + 0.8) {
-            vec4 hit = texture(albedo_map, at), hit_normal = texture(normal_map, at);
-            vec3 base = hit.rgb * (hit.rgb * 0.85 + 0.15);
-            vec3 hp = eye + ray(at) * z;
-            c = base * ambient;
-#ifdef SUN
-            c += base * sun_color * 0.7 * max(dot(hit_normal.xyz * 2.0 - 1.0, sun_direction), 0.0);
-#endif
-#ifdef NIGHT
-            c += base * street_light(hp, hit_normal.xyz * 2.0 - 1.0);
-#endif
-            c += emission(int(hit.a * 255.0 + 0.5), base, hit_normal.a);
-            c = fogged(c, hp, r, distance(hp, eye));
+            found = at;
+            found_z = z;
             break;
         }
     }
-    return c;
+    if (found.x < 0.0) return mix(sky(normalize(vec3(r.xy, abs(r.z) + 0.02)), false), fog_light(r), 0.25);
+    vec4 hit = texture(albedo_map, found), hit_normal = texture(normal_map, found);
+    vec3 base = hit.rgb * (hit.rgb * 0.85 + 0.15);
+    vec3 hp = eye + ray(found) * found_z;
+    vec3 c = base * ambient;
+#ifdef SUN
+    c += base * sun_color * 0.7 * max(dot(hit_normal.xyz * 2.0 - 1.0, sun_direction), 0.0);
+#endif
+#ifdef NIGHT
+    c += base * street_light(hp, hit_normal.xyz * 2.0 - 1.0);
+#endif
+    c += emission(int(hit.a * 255.0 + 0.5), base, hit_normal.a);
+    return fogged(c, hp, r, distance(hp, eye));
 }
 #endif
 
@@ -153,7 +157,7 @@ void main() {
     } else if (m == GRASS || m == BARK || m == CONCRETE || m == FACADE || m == ROOF) a *= mix(1.0, 0.68, wet);
     else if (m == FOLIAGE || m == CLOTH) a *= mix(1.0, 0.80, wet);
 #endif
-    float open = occlusion(p, n, at, depth);
+    float open = occlusion(n, at, depth);
     vec3 ambient = mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, n.z * 0.5 + 0.5) * open;
     vec3 light = ambient;
     float visible = 0.0;
@@ -166,7 +170,7 @@ void main() {
     light += lamp_light(p, n) * (0.4 + 0.6 * open);
 #endif
     c = a * light;
-    float facing = pow(1.0 - max(dot(-v, n), 0.0), 5.0);
+    float edge_on = 1.0 - max(dot(-v, n), 0.0), facing = edge_on * edge_on * edge_on * edge_on * edge_on;
     float gloss = m == GLASS ? 0.85 : m == CAR_PAINT ? 0.55 : m == METAL ? 0.3 : m == HEADLAMP ? 0.5 : m == SIGN_FACE ? 0.1 : 0.0;
     float fresnel = 0.05 + 0.95 * facing;
     if (gloss > 0.0) {

@@ -15,7 +15,8 @@ float fog_amount(float distance_m, float height_m) {
     return 1.0 - exp(-d * fog.x * exp(-max(height_m, 0.0) * fog.z));
 }
 vec3 fog_light(vec3 v) {
-    return fog_color + sun_color * fog.w * (0.10 * pow(max(dot(v, sun_direction), 0.0), 6.0));
+    float toward = max(dot(v, sun_direction), 0.0), cube = toward * toward * toward;
+    return fog_color + sun_color * fog.w * (0.10 * cube * cube);
 }
 vec3 sky(vec3 v, bool details) {
     float up = max(v.z, 0.0);
