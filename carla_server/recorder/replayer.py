@@ -15,11 +15,9 @@ import numpy as np
 from carla_server.recorder.packets import TABLES, ActorAdded, ActorKind, Packet
 from carla_server.recorder.recorder import CM_PER_M
 from carla_server.recorder.recording import Frame, Recording
-from carla_server.wire.layouts import Layout
 from carla_server.wire.structs import ActorDescription, InvalidArgument, Pose
 from carla_server.world.actors import Actor, TrafficLight, TrafficSign, Vehicle, Walker
 from carla_server.world.poses import compose, relative
-from carla_server.world.spawning import blueprint_of
 from carla_server.world.world import World
 
 _SAME_TIME_S = 1e-6
@@ -162,9 +160,10 @@ class Replayer:
         if mapped_parent:
             at = _pose_of_birth(parent) if parent else world.pose_of(world.actor(mapped_parent))
             pose = relative(at, pose)
+        attributes = tuple((name, kind, value) for kind, name, value in actor.attributes)
+        description = ActorDescription(actor.uid, actor.type_id, attributes)
         wanted_id = actor.actor_id if actor.actor_id not in world.actors else None
         try:
-            description = _description_of(actor, world.layout)
             made = world.spawn(description, pose, mapped_parent, actor_id=wanted_id, even_if_blocked=True)
         except InvalidArgument as error:
             self._log(f"the replay goes on without recorded actor {actor.actor_id}: {error}")
@@ -269,18 +268,6 @@ def _move(world: World, actor: Vehicle | Walker, state: np.void) -> None:
     fleet.velocity_mps[row] = state["velocity_mps"]
     fleet.angular_velocity_radps[row] = np.radians(state["angular_velocity_degps"].astype(np.float64))
     fleet.acceleration_mps2[row] = state["acceleration_mps2"]
-
-
-def _description_of(actor: ActorAdded, layout: Layout) -> ActorDescription:
-    """What to spawn; CARLA's versions number the types of attributes differently, so ours are taken."""
-    blueprint = blueprint_of(actor.type_id)
-    kinds = {attribute.name: attribute.type for attribute in blueprint.attributes}
-    attributes = tuple(
-        (name, kinds[name] + layout.attribute_type_base, value)
-        for _, name, value in actor.attributes
-        if name in kinds
-    )
-    return ActorDescription(blueprint.uid, actor.type_id, attributes)
 
 
 def _pose_of_birth(actor: ActorAdded) -> Pose:

@@ -65,6 +65,32 @@ def blueprint_of(blueprint_id: str) -> Blueprint:
     return blueprint
 
 
+def with_own_types(description: ActorDescription, type_base: int) -> ActorDescription:
+    """The description with the types and the number that our library has, whatever the caller says they are.
+
+    A client that gets an attribute whose value does not fit its type cannot read any list of actors any more, so what
+    one client sends must not reach the others unchecked.
+
+    Args:
+        description: as received, or as an older version has recorded it.
+        type_base: the layout's `attribute_type_base`.
+
+    Raises:
+        InvalidArgument: unknown blueprint, or a value that does not fit.
+    """
+    blueprint = blueprint_of(description.blueprint_id)
+    types = {attribute.name: attribute.type for attribute in blueprint.attributes}
+    attributes = []
+    for name, _, value in description.attributes:
+        kind = types.get(name, AttributeType.STRING)
+        if kind is AttributeType.BOOL and value.lower() not in ("true", "false"):
+            raise InvalidArgument(f"attribute {name} is {value!r}, it must be 'true' or 'false'")
+        if kind is AttributeType.COLOR:
+            _color(value)
+        attributes.append((name, kind + type_base, value))
+    return ActorDescription(blueprint.uid, description.blueprint_id, tuple(attributes))
+
+
 def make_actor(
     actor_id: int, description: ActorDescription, pose: Pose, attachment: Attachment | None, stream_id: int
 ) -> Actor:

@@ -180,6 +180,7 @@ class World:
         Raises:
             InvalidArgument: unknown blueprint or parent, or the place is taken.
         """
+        description = spawning.with_own_types(description, self.layout.attribute_type_base)
         attachment = None
         world_pose = pose
         if parent_id:

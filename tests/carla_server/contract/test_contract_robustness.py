@@ -108,6 +108,25 @@ def test_destroying_twice_is_refused_with_the_id_and_in_a_batch_too(server, worl
     assert f"no actor with id {car.id}" in str(answer)
 
 
+def test_what_one_client_says_about_an_attributes_type_does_not_reach_the_others(server, world, wire):
+    client = wire(server)
+    place = client.value("get_map_info")[1][0]
+    attributes = [
+        ["color", 1, "255,0,0"],
+        ["number_of_wheels", 77, "4"],
+        ["role_name", 1, "hero"],
+        ["of_mine", 1, "x"],
+    ]
+    car = client.value("spawn_actor", [0, "vehicle.audi.tt", attributes], place)[0]
+    world.tick()
+    seen = {actor.id: actor.attributes for actor in world.get_actors().filter("vehicle.*")}
+    assert seen[car]["role_name"] == "hero"
+    assert seen[car]["number_of_wheels"] == "4"
+    for name, value in (("color", "red"), ("has_lights", "perhaps"), ("number_of_wheels", "four")):
+        answer = client.call("spawn_actor", [0, "vehicle.audi.tt", [[name, 4, value]]], place)
+        assert f"attribute {name} is '{value}'" in str(answer)
+
+
 def test_an_xml_bomb_is_refused_and_the_server_lives_on(server, world, wire):
     entities = '<!ENTITY a "aaaaaaaaaa"><!ENTITY c "&a;&a;&a;">'
     bomb = f'<?xml version="1.0"?><!DOCTYPE b [{entities}]><OpenDRIVE>&c;</OpenDRIVE>'
