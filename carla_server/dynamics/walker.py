@@ -151,15 +151,16 @@ class WalkerFleet(ActorRows):
             speed_mps: its speed, which becomes the control that clients read.
         """
         row = self.index_of(actor_id)
-        pose = finite("pose6", pose6, 6)
+        if len(pose6) != 6 or not all(map(math.isfinite, pose6)):
+            raise ValueError(f"pose6 is {list(pose6)}; it must be 6 finite numbers")
         if self.fallen[row]:
             return
-        pose[2] += self.extent_m[row, 2]
-        self.position_m[row] = pose[:3]
-        self.rotation_rad[row] = np.radians(pose[3:])
+        x_m, y_m, z_m, pitch_deg, yaw_deg, roll_deg = pose6  # as numbers: a crowd sends this for everybody and tick
+        yaw_rad = math.radians(yaw_deg)
+        self.position_m[row] = x_m, y_m, z_m + float(self.extent_m[row, 2])
+        self.rotation_rad[row] = math.radians(pitch_deg), yaw_rad, math.radians(roll_deg)
         self.led[row] = True
-        yaw = self.rotation_rad[row, 1]
-        self.control[row] = (math.cos(yaw), math.sin(yaw), 0.0, min(max(speed_mps, 0.0), MAX_SPEED_MPS), 0.0)
+        self.control[row] = math.cos(yaw_rad), math.sin(yaw_rad), 0.0, min(max(speed_mps, 0.0), MAX_SPEED_MPS), 0.0
 
     def set_velocity(self, actor_id: int, velocity_mps: Sequence[float] | np.ndarray) -> None:
         """Push a walker; the push fades within about half a second."""

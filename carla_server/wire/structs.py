@@ -137,6 +137,8 @@ def read_vector(value: Any, name: str, limit: float = 1e9) -> Vector:
     """carla.Vector3D or Location; finite, each part at most `limit` in magnitude."""
     parts = read_array(value, name, 3)
     x, y, z = parts[0], parts[1], parts[2]
+    if type(x) is type(y) is type(z) is float and -limit <= x <= limit >= y >= -limit <= z <= limit:
+        return x, y, z  # what nearly all calls are like
     return read_float(x, name, -limit, limit), read_float(y, name, -limit, limit), read_float(z, name, -limit, limit)
 
 
