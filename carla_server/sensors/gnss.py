@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 import carla
 import defusedxml.ElementTree
@@ -26,19 +27,15 @@ class GeoProjection:
         """Take the geo reference of a map.
 
         Args:
-            opendrive: OpenDRIVE text; only its header is handed to `carla.Map`, which needs no roads for this.
-
-        Raises:
-            ValueError: the text has no OpenDRIVE header.
+            opendrive: OpenDRIVE text; only its geo reference is handed to `carla.Map`, which needs no roads for this
+                and has a default place (42 N, 2 E) for maps without one.
         """
         header = defusedxml.ElementTree.fromstring(opendrive.encode(), forbid_dtd=True).find("header")
-        if header is None:
-            raise ValueError("the OpenDRIVE text has no <header>, so it has no geo reference; add one to the map")
-        reference = header.findtext("geoReference") or ""
+        reference = "" if header is None else header.findtext("geoReference") or ""
         self._map = carla.Map(
             "GeoReference",
             '<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4">'
-            f"<geoReference><![CDATA[{reference.strip()}]]></geoReference></header></OpenDRIVE>",
+            f"<geoReference>{escape(reference.strip())}</geoReference></header></OpenDRIVE>",
         )
 
     def locate(self, x_m: float, y_m: float, z_m: float) -> tuple[float, float, float]:

@@ -137,9 +137,14 @@ def test_gnss_agrees_with_the_clients_own_map(place: tuple[float, float, float])
     assert altitude == pytest.approx(place[2] + 2.0)
 
 
-def test_a_map_without_a_header_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="header"):
-        GeoProjection("<OpenDRIVE/>")
+@pytest.mark.parametrize("opendrive", ["<OpenDRIVE/>", "<OpenDRIVE><header/></OpenDRIVE>"])
+def test_a_map_without_a_geo_reference_lies_where_the_clients_own_map_puts_it(opendrive: str) -> None:
+    expected = carla.Map("Nowhere", opendrive).transform_to_geolocation(carla.Location(30.0, -40.0, 5.0))
+    assert GeoProjection(opendrive).locate(30.0, -40.0, 5.0) == (
+        expected.latitude,
+        expected.longitude,
+        expected.altitude,
+    )
 
 
 def test_both_sides_of_a_crash_are_told_with_opposite_impulses() -> None:
