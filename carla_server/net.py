@@ -210,7 +210,11 @@ class Server:
         if request.name != QUESTION or simulator is None or not simulator.traffic_managers:
             return
         if simulator.world.settings.synchronous_mode:
-            simulator.world.prepare_tick()
+            try:
+                simulator.world.prepare_tick()
+            except Exception:  # the tick meets it again and tells the client
+                self.log("work ahead of a tick failed")
+                traceback.print_exc(file=sys.stderr)
 
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""
