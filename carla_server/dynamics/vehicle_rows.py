@@ -18,7 +18,7 @@ THROTTLE, STEER, BRAKE, HAND_BRAKE, REVERSE, MANUAL_GEAR, GEAR = range(7)
 
 AIR_DENSITY_KGPM3 = 1.2
 
-FEW_VEHICLES = 8
+FEW_VEHICLES = 10
 """Up to this many vehicles are moved one by one as numbers."""
 
 LOAD_SENSITIVITY = 0.3
