@@ -371,6 +371,8 @@ class StoreWriter(Store):
                     self._write(self.root / name, data)
                 elif link_file(self._disk, original, self.root / name):
                     self.linked_files += 1
+                    if self._durable:
+                        sync_path(self._disk, self.root / name)
                 else:
                     self._write(self.root / name, data)
                     self.copied_files += 1

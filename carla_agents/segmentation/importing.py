@@ -118,7 +118,10 @@ def import_folders(
     new = not (store_root / "store.json").exists()
     done = imported = kept = 0
     with StoreWriter.open(store_root, StoreConfig("jpeg" if jpeg else "png") if new else None) as store:
-        store.resume()
+        ours = {route.route_id for route in routes}
+        for route_there in store.routes():
+            if route_there.route_id in ours and route_there.outcome is None:
+                store.discard_route(route_there.route_id)
         there = {route.route_id: route for route in store.routes()}
         for route in routes:
             if route.route_id in there:

@@ -115,6 +115,14 @@ def test_a_stopped_import_goes_on_and_a_finished_one_does_nothing(tmp_path):
         import_folders(tmp_path / "data", tmp_path / "store", ImportConfig(labels="neat"))
 
 
+def test_an_import_leaves_the_unfinished_routes_of_others_alone(tmp_path):
+    plain(tmp_path / "data")
+    with StoreWriter.open(tmp_path / "store") as store:
+        store.begin_route("somebody-drives")
+    import_folders(tmp_path / "data", tmp_path / "store", ImportConfig(labels="carla-0.9.13"))
+    assert [route.route_id for route in Store.read(tmp_path / "store").routes()] == ["somebody-drives", "data"]
+
+
 def test_carla_s_raw_and_coloured_label_pictures_give_the_same_ids(tmp_path):
     palette = class_set("carla-0.9.13").palette_rgb()
     write(tmp_path / "data/rgb/0.png", RGB)

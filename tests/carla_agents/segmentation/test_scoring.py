@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from carla_agents.data.errors import StoreError
 from carla_agents.segmentation.metrics import confusion, mean_iou
@@ -85,3 +86,20 @@ def test_a_picture_that_does_not_fit_the_stride_or_is_damaged_is_named(tmp_path)
 def test_a_model_of_another_class_set_is_refused(data):
     with pytest.raises(ValueError, match=r"predicts cityscapes.*read them as"):
         score_segmenter(SmallSegmenter(SmallSegmenterConfig("cityscapes")), data)
+
+
+@pytest.mark.slow
+def test_the_onnx_graph_gives_torch_s_scores(tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is an extra")
+    pytest.importorskip("onnxscript", reason="onnxscript is an extra")
+    from carla_agents.segmentation.onnx_export import export_onnx
+
+    model = SmallSegmenter(SmallSegmenterConfig(widths=(8, 8, 8, 8))).eval()
+    export_onnx(model, tmp_path / "m.onnx", (64, 32))
+    session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    rgb = np.random.default_rng(0).uniform(0, 255, (1, 3, 32, 64)).astype(np.float32)
+    with torch.inference_mode():
+        wanted = model.logits(torch.from_numpy(rgb)).numpy()
+    np.testing.assert_allclose(session.run(None, {"rgb": rgb})[0], wanted, atol=1e-3)
+    with pytest.raises(ValueError, match="no multiples of 16"):
+        export_onnx(model, tmp_path / "n.onnx", (60, 32))

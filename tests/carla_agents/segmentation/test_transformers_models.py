@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 pytest.importorskip("transformers")
-from transformers import Mask2FormerConfig, SegformerConfig, SwinConfig
+from transformers import EomtConfig, Mask2FormerConfig, SegformerConfig, SwinConfig
 
 from carla_agents.segmentation.segmentation_set import SegmentationSetConfig, load_segmentation_set
 from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter
@@ -41,7 +41,23 @@ def mask2former():
     return TransformersSegmenter(config, "groups12")
 
 
-@pytest.mark.parametrize("build", [segformer, mask2former])
+def eomt():
+    """Takes square pictures only, so ours are scaled on the way in and the scores on the way out."""
+    config = EomtConfig(
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+        num_blocks=1,
+        num_queries=8,
+        num_upscale_blocks=1,
+        train_num_points=64,
+    )
+    return TransformersSegmenter(config, "groups12")
+
+
+@pytest.mark.parametrize("build", [segformer, mask2former, eomt])
 def test_a_model_trains_resumes_to_the_bit_and_is_loaded_again(build, store, tmp_path):
     class Stopped(Exception):
         pass
