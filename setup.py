@@ -24,7 +24,16 @@ EXTRAS = {
     "train": TORCH,
     "segmentation": [*TORCH, "transformers>=5,<6", "accelerate>=1.10", "scipy>=1.11"],
     "rl": [*TORCH, "stable-baselines3>=2.6,<3"],
-    "mmseg": [*TORCH, "mmengine>=0.10.7", "mmcv-lite>=2.1,<3", "mmsegmentation>=1.2.2,<2", "ftfy", "regex"],
+    "mmseg": [
+        *TORCH,
+        "accelerate>=1.10",
+        "mmengine>=0.10.7",
+        "mmcv-lite>=2.1,<2.2",  # mmsegmentation refuses 2.2
+        "mmsegmentation>=1.2.2,<2",
+        "mmdet>=3.3,<4",  # Mask2Former
+        "ftfy",
+        "regex",
+    ],
     "tensorrt": ["onnx>=1.20", "onnxscript>=0.7", "onnxruntime>=1.24", "tensorrt-rtx-cu13>=1.7"],
     "distributed": ["ray>=2.50"],
     "video": ["av>=14"],

@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--map-dir", type=Path, help="folder of further OpenDRIVE maps")
     parser.add_argument("--conditions", nargs="+", default=[c.name for c in CORE12])
     parser.add_argument("--drives", type=int, default=4, help="drives per condition to learn from; one to test")
-    parser.add_argument("--model", default="small")
+    parser.add_argument("--backend", default="small")
+    parser.add_argument("--model")
     parser.add_argument(
         "--clear-day-only", action="store_true", help="also train on clear day alone and show the loss"
     )
@@ -63,12 +64,13 @@ def main() -> None:
             print("NOT HELD OUT: both stores have drives on the same map")
         config = SegmentationTrainingConfig(steps=options.steps, threads=options.threads)
         data = load_segmentation_set(train, everything)
-        build = segmenter_builder(options.model, everything.classes)
+        build = segmenter_builder(options.backend, options.model, everything.classes)
         with Stopwatch() as watch:
             segmenter = train_segmenter(build, data, config, out / "all")
         print(
-            f"training {options.model}, {parameter_count(segmenter) / 1e6:.2f} M parameters, {options.steps} steps "
-            f"of {config.batch_size} of {len(data)} pictures: {watch.wall_s:.0f} s wall, {watch.own_cpu_s:.0f} s CPU"
+            f"training {options.model or options.backend}, {parameter_count(segmenter) / 1e6:.2f} M parameters, "
+            f"{options.steps} steps of {config.batch_size} of {len(data)} pictures: "
+            f"{watch.wall_s:.0f} s wall, {watch.own_cpu_s:.0f} s CPU"
         )
         scores = score_segmenter(segmenter, held_out)
         _print_scores(scores)

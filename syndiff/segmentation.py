@@ -51,15 +51,15 @@ def run_training(options: TrainSeg) -> Segmenter:
         seed=options.seed,
         threads=options.threads,
     )
+    build = segmenter_builder(options.backend, options.model, options.classes, options.weights)
     data = load_segmentation_set([Store.read(root) for root in options.data], chosen)
-    build = segmenter_builder(options.model, options.classes)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    record = {"model": options.model, "set": asdict(chosen), "training": asdict(config)}
+    record = {"backend": options.backend, "model": options.model, "set": asdict(chosen), "training": asdict(config)}
     write_run_record(options.out, run_record(record, {"train-seg": options.seed}))
     for (condition, source), count in data.table().items():
         print(f"{condition:16} {source:12} {count} pictures")
-    with steps_bar(f"training {options.model} on {len(data)} pictures", config.steps) as show:
+    with steps_bar(f"training {options.model or options.backend} on {len(data)} pictures", config.steps) as show:
         segmenter = train_segmenter(
             build, data, config, options.out, lambda done, loss: show(done, f"loss {loss:.3f}")
         )
@@ -67,17 +67,38 @@ def run_training(options: TrainSeg) -> Segmenter:
     return segmenter
 
 
-def segmenter_builder(model: str, classes: str) -> Callable[[], Segmenter]:
-    """What makes the named network; see `syndiff train-seg --help` for the names."""
-    if model == "small":
-        return lambda: SmallSegmenter(SmallSegmenterConfig(classes))
+def segmenter_builder(
+    backend: str, model: str | None, classes: str, weights: Path | None = None
+) -> Callable[[], Segmenter]:
+    """What makes the wanted network; see `syndiff train-seg --help`.
+
+    Raises:
+        ValueError: options that contradict each other.
+    """
+    if (backend == "small") != (model is None):
+        raise ValueError(
+            "--backend small has one network; name one with --model for transformers and mmseg, only there"
+        )
+    if weights is not None and backend != "mmseg":
+        raise ValueError(
+            "--weights is for --backend mmseg; for transformers --model names the folder with the weights"
+        )
 
     def build() -> Segmenter:
-        from carla_agents.segmentation.transformers_models import TransformersSegmenter
+        if model is None:
+            return SmallSegmenter(SmallSegmenterConfig(classes))
+        if backend == "transformers":
+            from carla_agents.segmentation.transformers_models import TransformersSegmenter
 
-        segmenter, fresh = TransformersSegmenter.from_local(model, classes)
-        print(f"{model}: {len(fresh)} of {len(segmenter.model.state_dict())} tensors start with random weights")
-        return segmenter
+            segmenter, fresh = TransformersSegmenter.from_local(model, classes)
+            print(f"{model}: {len(fresh)} of {len(segmenter.model.state_dict())} tensors start with random weights")
+            return segmenter
+        from carla_agents.segmentation.mmseg_models import MmsegSegmenter, model_settings
+
+        network = MmsegSegmenter(model_settings(model, classes), classes)
+        if weights is not None:
+            print(f"{weights}: {len(network.take_checkpoint(weights))} tensors start with random weights")
+        return network
 
     return build
 

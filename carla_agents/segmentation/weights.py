@@ -72,9 +72,15 @@ def build_segmenter(description: dict[str, Any]) -> Segmenter:
             settings = {k: v for k, v in description["config"].items() if k != "model_type"}
             config = AutoConfig.for_model(description["config"]["model_type"], **settings)
             return TransformersSegmenter(config, description["classes"])
+        if backend == "mmseg":
+            from carla_agents.segmentation.mmseg_models import MmsegSegmenter
+
+            return MmsegSegmenter(description["model"], description["classes"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"the description of the segmenter is incomplete ({error}): train it again") from error
-    raise ValueError(f"back end {backend!r} is not one of {SMALL}, transformers: use the version that trained it")
+    raise ValueError(
+        f"back end {backend!r} is not one of {SMALL}, transformers, mmseg: use the version that trained it"
+    )
 
 
 def take_weights(segmenter: Segmenter, path: Path) -> None:

@@ -15,10 +15,14 @@ class TrainSeg:
     """Stores to learn from."""
     out: Path
     """Folder for weights, log and checkpoints."""
-    model: str = "small"
-    """small (0.5 million parameters), an architecture with random weights (segformer-tiny, segformer-b0,
-    segformer-b3, upernet-convnext, mask2former-swin-t), a config.json of transformers, or a local folder with config
-    and weights."""
+    backend: Literal["small", "transformers", "mmseg"] = "small"
+    """small: the default network of 0.5 million parameters. transformers, mmseg: the network that --model names."""
+    model: str | None = None
+    """transformers: segformer-tiny, segformer-b0, segformer-b3, upernet-convnext, mask2former-swin-t (random
+    weights), a config.json, or a local folder with config and safetensors. mmseg: a packaged config by name, or a
+    config file."""
+    weights: Path | None = None
+    """mmseg: checkpoint to start from."""
     classes: str = "groups12"
     """Class set to learn: groups12, cityscapes, ade20k, carla-0.9.16, ..."""
     split: str = "train"
