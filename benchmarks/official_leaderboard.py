@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -83,7 +84,9 @@ def run(options: argparse.Namespace, folder: Path, routes: Path, subset: str) ->
     if options.blind:
         agent = folder / "blind_npc_agent.py"
         agent.write_text(BLIND_AGENT, encoding="utf-8")
-    arguments = ["--seed", str(options.seed)]
+    # The evaluator starts its Traffic Manager before it loads the route's town, and the client's library sometimes
+    # goes on with the road map of the town before: so begin in the right one.
+    arguments = ["--seed", str(options.seed), "--map", _first_town(routes)]
     if options.map_dir:
         arguments += ["--map-dir", options.map_dir]
     server = EmbeddedServer(arguments, 120.0)
@@ -162,6 +165,13 @@ def report(name: str, outcome: Outcome, must_complete: bool) -> list[str]:
     if must_complete and any(record["scores"]["score_route"] < 100.0 for record in outcome.records):
         problems.append("a route without scenarios was not completed")
     return problems
+
+
+def _first_town(routes: Path) -> str:
+    found = re.search(r'<route\s[^>]*town="([^"]+)"', routes.read_text(encoding="utf-8"))
+    if found is None:
+        raise SystemExit(f"{routes} names no town; is it a route file?")
+    return found.group(1)
 
 
 def _free_port() -> int:
