@@ -193,9 +193,9 @@ class GeometryPass:
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         solid = ~foliage
         self._instanced.draw("object", instances[solid], mesh[solid], level[solid])
-        context.enable_only(moderngl.DEPTH_TEST)
         cells, away_m = self._buildings.in_sight(planes, view.eye_m, skyline)
         self._buildings.draw(self._building_program, cells, away_m, view.focal_px)
+        context.enable_only(moderngl.DEPTH_TEST)
         self._instanced.draw("foliage", instances[foliage], mesh[foliage], level[foliage])
         self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m, skyline))
 
@@ -232,14 +232,14 @@ class GeometryPass:
         """Draw a triangle with every program: software drivers compile with the first draw, not when linking."""
         gbuffer.use()
         self._context.enable_only(moderngl.DEPTH_TEST)
-        for draw, program in ((self._ground, self._ground_program), (self._buildings, self._building_program)):
-            draw.draw_triangle(program)
+        self._ground.draw_triangle(self._ground_program)
         for far_ground in self._far_grounds:
             far_ground.draw_triangle()
         mesh = np.zeros(1, np.int64)
         if len(self._library.meshes):
             self._instanced.draw("foliage", np.zeros(1, INSTANCE_DTYPE), mesh, mesh)
             self._context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+            self._buildings.draw_triangle(self._building_program)
             self._instanced.draw("object", np.zeros(1, INSTANCE_DTYPE), mesh, mesh)
 
     def _set_shadow(self, projection: np.ndarray) -> None:

@@ -113,7 +113,8 @@ def _house(
         if (np.cross(corners[1] - corners[0], corners[2] - corners[0])[2]) < 0:
             corners = corners[::-1]
         uv = np.array([(0, 0), (2 * reach_l, 0), (2 * reach_l, reach_s), (0, reach_s)])
-        builder.quad(corners, tiles, Material.ROOF, _TAG, uv_m=uv, **labels)
+        for turned in (np.s_[:], np.s_[::-1]):  # the eaves are seen from below
+            builder.quad(corners[turned], tiles, Material.ROOF, _TAG, uv_m=uv[turned], **labels)
         gable = np.array(
             [
                 point(side * long_side, -short_side, eaves),
@@ -121,7 +122,8 @@ def _house(
                 point(side * long_side, 0.0, height - 0.15),
             ]
         )
-        builder.triangles(gable, tuple(color), Material.CONCRETE, _TAG, **labels)
+        outward = np.cross(gable[1] - gable[0], gable[2] - gable[0]) @ np.array(point(side, 0.0, 0.0))
+        builder.triangles(gable if outward > 0 else gable[::-1], tuple(color), Material.CONCRETE, _TAG, **labels)
     x, y = random.uniform(-0.5, 0.5) * half_x, random.uniform(-0.3, 0.3) * half_y
     low, high = (x - 0.3, y - 0.3, eaves), (x + 0.3, y + 0.3, height + 0.7)
     box(builder, low, high, (0.42, 0.24, 0.19), Material.CONCRETE, _TAG, bottom=False, **labels)
@@ -191,14 +193,11 @@ def _awnings(builder: MeshBuilder, random: np.random.Generator, half_x: float, h
                         (start, y + side * 1.2, 2.45),
                     ]
                 )
-                if side > 0:
-                    corners = corners[::-1]
-                corners = corners[::-1]
-                builder.quad(corners, color, Material.MATTE, _TAG, instance=instance)
                 valance = corners.copy()
                 valance[:, 1] = y + side * 1.2
                 valance[:, 2] = np.where(corners[:, 2] > 2.5, 2.45, 2.22)
-                builder.quad(valance, color, Material.MATTE, _TAG, instance=instance)
+                for sheet in (corners, corners[::-1], valance, valance[::-1]):  # cloth has two sides
+                    builder.quad(sheet, color, Material.MATTE, _TAG, instance=instance)
             start += length + 0.6
 
 
