@@ -26,6 +26,9 @@ SKIRT_M = 0.12
 APRON_M = 0.7
 VERGE_M = 1.4
 TERRAIN_CELL_M = 4.0
+WIDEST_TERRAIN_CELL_M = 36.0
+"""Below the cells into which renderers sort triangles: wider ones leave holes in what is drawn from afar."""
+
 TERRAIN_MARGIN_M = 420.0
 """How far the terrain goes on beyond the town, so that the horizon is land."""
 
@@ -131,7 +134,7 @@ def _add_filled(builder: MeshBuilder, ground: GroundRaster) -> None:
 def _grid_lines(low: float, high: float) -> np.ndarray:
     """Even lines over the town, growing cells beyond it."""
     inside = np.arange(low, high + TERRAIN_CELL_M, TERRAIN_CELL_M)
-    steps = TERRAIN_CELL_M * 1.45 ** np.arange(1, 40)
+    steps = np.minimum(TERRAIN_CELL_M * 1.45 ** np.arange(1, 40), WIDEST_TERRAIN_CELL_M)
     reach = np.cumsum(steps)
     reach = reach[: np.searchsorted(reach, TERRAIN_MARGIN_M) + 1]
     return np.r_[low - reach[::-1], inside, inside[-1] + reach]
