@@ -111,8 +111,9 @@ def test_a_client_that_dies_in_the_middle_of_a_batch_leaves_a_usable_server(serv
         peer.sendall(request[:length])
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()  # a reset, as from a killed process
-    frame = world.tick()
-    assert world.tick() == frame + 1
+    # The whole request asked for a tick too, which may come before, between or not at all.
+    frames = [world.tick() for _ in range(3)]
+    assert frames[0] < frames[1] < frames[2] <= frames[0] + 3
 
 
 def test_a_client_that_dies_in_the_middle_of_a_frame_or_before_it_subscribes_leaves_a_usable_server(
