@@ -103,7 +103,7 @@ TOLERANCE = 0.15
 
 
 def flat_road_opendrive(lanes: int) -> str:
-    """OpenDRIVE of a straight, level road of 3 km with one-way lanes of 25 m, for driving without corners."""
+    """OpenDRIVE of a straight, level road of 1.5 km with one-way lanes of 25 m, for driving without corners."""
     lane = "".join(
         f'<lane id="{-number}" type="driving" level="false">'
         f'<width sOffset="0" a="{LANE_GAP_M}" b="0" c="0" d="0"/></lane>'
@@ -111,8 +111,8 @@ def flat_road_opendrive(lanes: int) -> str:
     )
     return (
         '<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4" name="flat"/>'
-        '<road name="flat" length="3000" id="1" junction="-1"><planView>'
-        '<geometry s="0" x="0" y="0" hdg="0" length="3000"><line/></geometry></planView>'
+        '<road name="flat" length="1500" id="1" junction="-1"><planView>'
+        '<geometry s="0" x="0" y="0" hdg="0" length="1500"><line/></geometry></planView>'
         '<elevationProfile><elevation s="0" a="0" b="0" c="0" d="0"/></elevationProfile><lateralProfile/>'
         '<lanes><laneSection s="0"><center><lane id="0" type="none" level="false"/></center>'
         f"<right>{lane}</right></laneSection></lanes></road></OpenDRIVE>"
