@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import carla
+import psutil
 import pytest
 
 from carla_server.launcher import translate, write_carla_root
@@ -54,8 +55,10 @@ def test_a_script_that_starts_carla_by_itself_gets_our_server(tmp_path):
         client = carla.Client("127.0.0.1", ready["rpc_port"])
         client.set_timeout(30.0)
         assert client.get_server_version() == "0.9.16"
-        listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(process.pid)], capture_output=True, text=True)
-        assert "CarlaUE4" in listing.stdout
+        # What `pkill -f` looks at; the shell may have become the server or be its parent.
+        started = psutil.Process(process.pid)
+        lines = [" ".join(each.cmdline()) for each in (started, *started.children(recursive=True))]
+        assert any("carla_server.launcher" in line and " CarlaUE4" in line for line in lines), lines
         os.killpg(process.pid, signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
         assert process.returncode in (0, -signal.SIGTERM)
