@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from carla_server.api import extensions
 from carla_server.api.procedures import PROCEDURES
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher, unknown_procedure
@@ -99,7 +100,9 @@ class _Loader:
             self._server.stop()
             return
         self._started = True
-        self._server.start(self._simulator, Dispatcher(PROCEDURES, self._simulator, self._server.tick))
+        hidden = extensions.PROCEDURES if self._options.no_extensions else {}
+        offered = {name: procedure for name, procedure in PROCEDURES.items() if name not in hidden}
+        self._server.start(self._simulator, Dispatcher(offered, self._simulator, self._server.tick))
         ready = {
             "ready": True,
             "rpc_port": self._server.rpc_port,
@@ -178,6 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="everything random derives from it")
     parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
+    parser.add_argument(
+        "--no-extensions", action="store_true", help="serve CARLA's own procedures only, for tests of plain clients"
+    )
     parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")
     parser.add_argument("--fixed-delta-s", type=_delta, help="length of a tick in seconds from the start")
     parser.add_argument(

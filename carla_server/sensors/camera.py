@@ -18,8 +18,9 @@ from carla_server.sensors.cosmos import road_user_lines, town_lines
 from carla_server.sensors.dvs import EventCamera
 from carla_server.sensors.exposure import expose, exposure_curve
 from carla_server.sensors.optical_flow import Instant, optical_flow
+from carla_server.sensors.relighting import DrawnInstant, RelightSource, RelitCondition, check_size, relit_pictures
 from carla_server.wire.stream import Buffer, pack_image_header
-from carla_server.wire.structs import InvalidArgument
+from carla_server.wire.structs import InvalidArgument, Pose
 from carla_server.world.actors import Actor, Sensor, TrafficSign, Vehicle
 from carla_server.world.spawning import number
 
@@ -42,14 +43,11 @@ _STRIDE_M = 1.4  # one full step cycle of a walking adult
 _BRAKE_LIGHT_FROM = 0.02
 
 
-class PictureSource(Protocol):
+class PictureSource(RelightSource, Protocol):
     """What this file needs of `carla_server.render.Renderer`."""
 
     def mesh_id(self, blueprint_id: str, extent_m: tuple[float, float, float]) -> int:
         """Number of the mesh for a blueprint."""
-
-    def set_actors(self, actors: np.ndarray) -> None:
-        """Take (N,) ACTOR_DTYPE."""
 
     def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
         """Take (n_sites,) uint8 states and ids for the instance camera."""
@@ -93,6 +91,7 @@ class CameraRig:
         self._shows_lines = False
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
+        self._drawn: DrawnInstant | None = None
 
     def enter(self, town: Town) -> None:
         """Forget all cameras; keep the renderer if the map stays the same."""
@@ -101,6 +100,7 @@ class CameraRig:
         self._instants = {}
         self._curves = {}
         self._drawn_since = -1
+        self._drawn = None
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
             self._renderer = None
@@ -139,6 +139,7 @@ class CameraRig:
         self._town = world.town
         self._town_lines = None
         self._drawn_since = -1
+        self._drawn = None
         if self._renderer is not None:
             self._renderer.close()
             self._shows_lines = False
@@ -171,14 +172,24 @@ class CameraRig:
             self._shows_lines = len(shapes.lines) > 0
         self._renderer.set_actors(actors)
         self._renderer.set_traffic_lights(world.lights.state, world.light_ids)
+        # Noise by the time in the episode, not by the frame number: a reloaded world looks the same again.
+        noise_seed = round(world.elapsed_s * 1000.0)
+        self._drawn = DrawnInstant(
+            world.frame,
+            world.elapsed_s,
+            noise_seed,
+            actors,
+            [vehicle.actor_id for vehicle in world.vehicle_actors],
+            world.vehicles.control[:, 2] > _BRAKE_LIGHT_FROM,
+            {sensor.actor_id: sensor.pose for sensor in sensors},
+            tuple(shapes.captions),
+        )
         groups: dict[tuple, list[Sensor]] = {}
         for sensor in sensors:
             groups.setdefault((sensor.pose, self._views[sensor.actor_id]), []).append(sensor)
         bodies: dict[int, list[Buffer]] = {}
         for (pose, view), members in groups.items():
             outputs = frozenset[str]().union(*(OUTPUTS_OF_FAMILY[sensor.family] for sensor in members))
-            # Noise by the time in the episode, not by the frame number: a reloaded world looks the same again.
-            noise_seed = round(world.elapsed_s * 1000.0)
             pictures = {}
             if outputs:
                 pictures = self._renderer.render(view, pose, world.weather, outputs, world.elapsed_s, noise_seed)
@@ -192,13 +203,54 @@ class CameraRig:
                     pixels = self._road_map(world, sensor, view)
                 else:
                     (output,) = OUTPUTS_OF_FAMILY[sensor.family]
-                    pixels = self._exposed(sensor, np.ascontiguousarray(pictures[output]))
-                    if output == "rgb" and shapes.captions:
-                        pixels = pixels.copy()
-                        write_captions(pixels, view, pose, shapes.captions)
+                    pixels = np.ascontiguousarray(pictures[output])
+                    if output == "rgb":
+                        pixels = self._developed(sensor, view, pose, pixels, shapes.captions)
                 if pixels.size:
                     bodies[sensor.actor_id] = [header, pixels.data.cast("B")]
         return bodies
+
+    def relight(self, sensor: Sensor, frame: int, conditions: Sequence[RelitCondition]) -> list[np.ndarray]:
+        """The picture that a colour camera sent last, under other conditions.
+
+        Args:
+            sensor: the camera.
+            frame: which of its pictures is meant; only the last drawn instant can be shown again.
+            conditions: 1 to `MAX_CONDITIONS`.
+
+        Returns:
+            One (H, W, 4) uint8 BGRA picture a condition, with the camera's exposure and texts; bit by bit what the
+            camera would have sent in that weather with those lamps.
+
+        Raises:
+            InvalidArgument: no colour camera, no picture of that frame, or too much for one call.
+        """
+        if sensor.family != "rgb":
+            raise InvalidArgument(f"actor {sensor.actor_id} is {sensor.type_id}; only sensor.camera.rgb can be relit")
+        view = self._views[sensor.actor_id]
+        check_size(view, len(conditions))
+        drawn = self._drawn
+        if self._renderer is None or drawn is None or drawn.frame != frame or sensor.actor_id not in drawn.poses:
+            last = "none yet" if drawn is None else f"of frame {drawn.frame}"
+            raise InvalidArgument(
+                f"camera {sensor.actor_id} has sent no picture of frame {frame} that could be relit (the last "
+                f"pictures of all cameras are {last}); listen to it, tick, and ask before the next tick"
+            )
+        pose = drawn.poses[sensor.actor_id]
+        return [
+            self._developed(sensor, view, pose, picture, drawn.captions)
+            for picture in relit_pictures(self._renderer, drawn, view, pose, conditions)
+        ]
+
+    def _developed(
+        self, sensor: Sensor, view: CameraView, pose: Pose, picture: np.ndarray, captions: Sequence
+    ) -> np.ndarray:
+        """A drawn colour picture as its camera sends it."""
+        pixels = self._exposed(sensor, picture)
+        if captions:
+            pixels = pixels.copy()
+            write_captions(pixels, view, pose, captions)
+        return pixels
 
     def _events(self, world: World, sensor: Sensor, view: CameraView) -> np.ndarray:
         """Events of one event camera as bytes; its noise stands still, so that a still scene has no events."""

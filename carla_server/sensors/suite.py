@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from carla_server.dynamics.spec import GRAVITY_MPS2
 from carla_server.rays.scene import RayScene
@@ -14,6 +16,7 @@ from carla_server.sensors.imu import measure_imu
 from carla_server.sensors.lidar import Lidar
 from carla_server.sensors.obstacle import measure_obstacle
 from carla_server.sensors.radar import Radar
+from carla_server.sensors.relighting import RelitCondition
 from carla_server.wire.stream import Buffer, pack_sensor_header
 from carla_server.wire.structs import InvalidArgument
 from carla_server.world.actors import Sensor
@@ -81,6 +84,10 @@ class SensorSuite:
     def weather_changed(self, world: World) -> None:
         """Prepare the cameras for a new weather."""
         self._cameras.weather_changed(world)
+
+    def relight(self, sensor: Sensor, frame: int, conditions: Sequence[RelitCondition]) -> list[np.ndarray]:
+        """The picture that a colour camera sent last, under other conditions; see `CameraRig.relight`."""
+        return self._cameras.relight(sensor, frame, conditions)
 
     def measure(
         self, world: World, contacts: list[Contact], subscribed: Container[int]

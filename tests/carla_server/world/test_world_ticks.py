@@ -1,6 +1,7 @@
 """What a tick does to actors, snapshot and sensors, without sockets."""
 
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,21 @@ def test_cameras_of_one_view_share_one_drawing(make_world, renderers):
     assert memoryview(pixels).nbytes == 32 * 18 * 4
     assert renderer.actors["instance"].tolist() == [vehicle.actor_id]
     assert renderer.light_ids == [1, 2]
+
+
+def test_colour_labels_depth_normals_and_flow_of_one_view_share_one_drawing(make_world, renderers):
+    world = make_world()
+    vehicle = world.spawn(car(), HERE)
+    mount = (1.5, 0.0, 2.0, 0.0, 0.0, 0.0)
+    families = ("rgb", "depth", "semantic_segmentation", "instance_segmentation", "normals", "optical_flow")
+    cameras = [
+        world.spawn(replace(CAMERA, blueprint_id=f"sensor.camera.{family}"), mount, vehicle.actor_id)
+        for family in families
+    ]
+    output = world.tick(0.05, {camera.stream_id for camera in cameras})
+    (call,) = renderers[0].calls
+    assert call[2] == {"rgb", "depth", "semantic", "instance", "normals"}
+    assert [stream for stream, _ in output.measurements] == [camera.stream_id for camera in cameras]
 
 
 def test_shaders_are_compiled_when_a_camera_or_the_weather_comes_never_in_a_tick(make_world, renderers):
