@@ -35,6 +35,10 @@ class TrafficManagerStalled(SimulatorError):
     """A tick hung on CARLA's Traffic Manager and had to be woken; what was under way has to be done again."""
 
 
+class ExtensionMissing(SimulatorError):
+    """The server lacks a service beyond CARLA's that was asked for."""
+
+
 class SpawnFailed(SimulatorError):
     """An actor could not be created."""
 

@@ -165,6 +165,17 @@ class SensorRig:
         images = [(sensor, stream.take(frame_id, deadline_s)) for sensor, stream in self._sources]
         return {sensor.name: _MODALITIES[sensor.modality][1](view_bgra(image)) for sensor, image in images}
 
+    def actor_id(self, name: str) -> int:
+        """Actor id of a sensor by its name in the rig.
+
+        Raises:
+            KeyError: the rig has no such sensor.
+        """
+        for actor, (sensor, _) in zip(self._actors, self._sources, strict=True):
+            if sensor.name == name:
+                return int(actor.id)
+        raise KeyError(f"the rig has no sensor {name!r}, only {[sensor.name for sensor, _ in self._sources]}")
+
     def close(self) -> None:
         """Destroys the sensors; the vehicle stays."""
         self._session.destroy(self._actors)

@@ -65,6 +65,8 @@ class SimulatorConfig:
     """How long a server may take to load its map."""
     rendering: bool = True
     """False starts the embedded server without a renderer (no camera can be spawned)."""
+    extensions: bool = True
+    """False starts the embedded server with CARLA's own procedures only, as a real CARLA would be."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.fixed_delta_s <= 0.1:
@@ -128,6 +130,8 @@ class Session:
             arguments += ["--map-dir", config.map_dir]
         if not config.rendering:
             arguments += ["--no-rendering"]
+        if not config.extensions:
+            arguments += ["--no-extensions"]
         server = EmbeddedServer(arguments, config.loading_timeout_s)
         try:
             return cls(replace(config, host="127.0.0.1", port=server.rpc_port), server)
