@@ -1,19 +1,16 @@
 """`StoreWriter`: a `Store` that grows, safe against being killed at any moment.
 
-Theory of operation. Pictures are immutable files, written under a temporary name and renamed; a frame exists once
-its line is in the append-only index, which is written last. So a killed process leaves either a whole frame or none,
-files without an index line are overwritten by the next run, and a torn last line is cut when the store is opened for
-writing. One writer at a time (a lock on the folder), any number of readers.
+Theory of operation. Pictures are immutable files; a frame exists once its line is in the append-only index, which is
+written last (see `journal.py`). So a killed process leaves either a whole frame or none, and a torn last line is cut
+when the store is opened for writing. One writer at a time (a lock on the folder), any number of readers.
 Process crash: at most the frame in flight is lost. Power loss: at most the route in flight and the last few hundred
 variants, or nothing acknowledged with `durable`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
-import logging
 import os
 import zlib
 from collections.abc import Mapping
@@ -25,18 +22,14 @@ from typing import Any, Self
 import numpy as np
 
 from carla_agents.data import images
-from carla_agents.data.disk import Disk, link_file, remove_tree, sync_path, write_file
+from carla_agents.data.disk import Disk, remove_tree
 from carla_agents.data.errors import StoreError, disk_error
-from carla_agents.data.index import IndexWriter, pack_record, read_index
+from carla_agents.data.index import pack_record
+from carla_agents.data.journal import UNFINISHED, Journal
 from carla_agents.data.planes import check_planes, encoded_planes, original_plane
 from carla_agents.data.records import StoredFile, StoredVariant, check_id, frame_key, frame_record
-from carla_agents.data.repair import SYNC_EVERY_FILES, whole_prefix
 from carla_agents.data.store import FORMAT, VERSION, Store
 from carla_agents.simulator.frame import Frame
-
-_log = logging.getLogger(__name__)
-_UNFINISHED = ".unfinished"
-"""Folder of the one file being written; gone when the store is closed."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +56,24 @@ class StoreWriter(Store):
     def __init__(self, root: Path, disk: Disk, lock: int, *, durable: bool) -> None:
         """Use `StoreWriter.open`."""
         super().__init__(root)
-        self.repaired_bytes = 0
-        self.linked_files = self.copied_files = 0
         self._disk = disk
         self._lock: int | None = lock
-        self._durable = durable
-        self._index: IndexWriter | None = None
-        self._unsynced: list[Path] = []
+        self._journal = Journal(root, disk, durable=durable)
+
+    @property
+    def repaired_bytes(self) -> int:
+        """Bytes of unfinished records that were cut off the index when it was opened."""
+        return self._journal.repaired_bytes
+
+    @property
+    def linked_files(self) -> int:
+        """Original files that became part of the store by a hard link."""
+        return self._journal.linked_files
+
+    @property
+    def copied_files(self) -> int:
+        """Original files that the file system could not link."""
+        return self._journal.copied_files
 
     @classmethod
     def open(cls, root: str | os.PathLike[str], config: StoreConfig | None = None, disk: Disk | None = None) -> Self:
@@ -101,11 +105,7 @@ class StoreWriter(Store):
 
     def close(self) -> None:
         """Release the lock; harmless when repeated. Nothing is buffered, so nothing is written."""
-        if self._index is not None:
-            self._index.close()
-            self._index = None
-            with contextlib.suppress(OSError):
-                remove_tree(self._disk, self.root / _UNFINISHED)
+        self._journal.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -192,11 +192,9 @@ class StoreWriter(Store):
         """
         self._check_open_route(route_id)
         try:
-            for path in (*self._unsynced, self._folder(route_id) / "frames"):
-                sync_path(self._disk, path)
+            self._journal.sync_files(self._folder(route_id) / "frames")
         except OSError as error:
             raise disk_error(f"finish route {route_id}", error) from error
-        self._unsynced.clear()
         self._commit(
             {"kind": "route_end", "route": route_id, "outcome": outcome or {}}, {}, f"finish route {route_id}"
         )
@@ -204,13 +202,7 @@ class StoreWriter(Store):
 
     def sync(self) -> None:
         """Force everything acknowledged to the medium."""
-        try:
-            for path in self._unsynced:
-                sync_path(self._disk, path)
-            self._writer().sync()
-        except OSError as error:
-            raise disk_error("force the store to the medium", error) from error
-        self._unsynced.clear()
+        self._journal.sync()
 
     def discard_route(self, route_id: str) -> None:
         """Forget a route, its frames and their variants, as if it had never been begun.
@@ -218,19 +210,12 @@ class StoreWriter(Store):
         Raises:
             StoreError: the disk refused it; reopen the store to see whether the route is gone, it is never half gone.
         """
-        path = self.root / "index.log"
-        self._writer().close()
-        self._index = None
-        kept = [r for r in read_index(path)[0] if str(r.get("route", r.get("key"))).partition("/")[0] != route_id]
-        data = b"".join(pack_record(r) for r in kept)
         try:
-            write_file(self._disk, path, data, temporary=self.root / _UNFINISHED / "part", durable=True)
-            self._index = IndexWriter(path, self._disk, len(data))
-            self._load(kept)
+            self._load(self._journal.rewrite_without(route_id))
             remove_tree(self._disk, self._folder(route_id))
         except OSError as error:
             raise disk_error(f"discard route {route_id}", error) from error
-        self._unsynced = [p for p in self._unsynced if self._folder(route_id) not in p.parents]
+        self._journal.forget_files(self._folder(route_id))
 
     def resume(self) -> list[str]:
         """Discard the routes that a stopped run left unfinished, so that they can be driven anew.
@@ -311,36 +296,22 @@ class StoreWriter(Store):
             ) from error
         try:
             is_new = not (self.root / "store.json").exists()
-            strangers = sorted({e.name for e in os.scandir(self.root)} - {_UNFINISHED, "run.json"})
+            strangers = sorted({e.name for e in os.scandir(self.root)} - {UNFINISHED, "run.json"})
             if is_new and strangers:
                 raise StoreError(f"{self.root} is not empty and not a store (it has {strangers[:5]}): choose another")
-            remove_tree(self._disk, self.root / _UNFINISHED)
-            self._disk.make_directory(self.root / _UNFINISHED)
+            self._journal.begin()
             if is_new:
                 codec = (config or StoreConfig()).rgb_codec
                 form = json.dumps({"format": FORMAT, "version": VERSION, "rgb_codec": codec}, indent=2) + "\n"
-                self._write(self.root / "store.json", form.encode())
+                self._journal.write(self.root / "store.json", form.encode())
             self._read_format()
             if config and config.rgb_codec != self.rgb_codec:
                 raise StoreError(
                     f"{self.root} keeps rgb as {self.rgb_codec}, not {config.rgb_codec}: use another folder"
                 )
-            index = self.root / "index.log"
-            records, good, torn = read_index(index) if index.exists() else ([], 0, 0)
-            kept = records[: whole_prefix(self.root, records)]
-            self._load(kept)
-            lost = sum(len(pack_record(r)) for r in records[len(kept) :])
-            self._index = IndexWriter(index, self._disk, good - lost)
-            self.repaired_bytes = torn + lost
-            if self.repaired_bytes:
-                _log.warning("%s: cut %d bytes of unfinished records off its index", self.root, self.repaired_bytes)
+            self._load(self._journal.open())
         except OSError as error:
             raise disk_error(f"open the store {self.root} for writing", error) from error
-
-    def _writer(self) -> IndexWriter:
-        if self._index is None:
-            raise StoreError(f"the store {self.root} is closed for writing: open it again with StoreWriter.open()")
-        return self._index
 
     def _folder(self, route_id: str) -> Path:
         return self.root / "routes" / route_id
@@ -351,9 +322,6 @@ class StoreWriter(Store):
         if route_id in self._outcomes:
             raise ValueError(f"route {route_id!r} is finished: nothing can be added to it")
 
-    def _write(self, path: Path, data: bytes) -> None:
-        write_file(self._disk, path, data, temporary=self.root / _UNFINISHED / "part", durable=self._durable)
-
     def _commit(
         self,
         record: dict[str, Any],
@@ -361,31 +329,10 @@ class StoreWriter(Store):
         action: str,
         links: Mapping[str, Path] | None = None,
     ) -> None:
-        """Write or link files, then the index line that makes them exist, then take the record into the tables."""
-        index = self._writer()
-        pack_record(record)
-        try:
-            for name, data in contents.items():
-                original = (links or {}).get(name)
-                if original is None:
-                    self._write(self.root / name, data)
-                elif link_file(self._disk, original, self.root / name):
-                    self.linked_files += 1
-                    if self._durable:
-                        sync_path(self._disk, self.root / name)
-                else:
-                    self._write(self.root / name, data)
-                    self.copied_files += 1
-                if not self._durable:
-                    self._unsynced.append(self.root / name)
-            index.append(record)
-            if self._durable:
-                index.sync()
-        except OSError as error:
-            raise disk_error(action, error) from error
+        """Commit a record with its files, then take it into the tables."""
+        self._journal.commit(record, contents, action, links)
         self._apply(record)
-        if len(self._unsynced) >= SYNC_EVERY_FILES:
-            self.sync()
+        self._journal.settle()
 
 
 def _check_seed(seed: int) -> int:
