@@ -26,6 +26,7 @@ class LightPass:
         self._lamp_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._lamp_map.repeat_x = self._lamp_map.repeat_y = False
         self._lamp_frame = scenery.lamp_frame
+        self._ground_m = scenery.lamp_map[..., 1]
 
     def draw(
         self,
@@ -42,7 +43,8 @@ class LightPass:
         """Leave the picture in `targets.bgra`.
 
         Args:
-            beams: (B, 8) float32, B <= MAX_BEAMS: x, y, z, power, direction x, y, z, 0 of each lit headlamp pair.
+            beams: (B, 8) float32, B <= MAX_BEAMS: x, y, z, power, direction x, y, z, 1 for full and
+                0 for dipped beam, of each lit headlamp pair.
             elapsed_s: moves clouds, ripples and rain.
             frame: seeds the sensor noise.
         """
@@ -53,6 +55,7 @@ class LightPass:
         values: dict[str, object] = {
             **atmosphere.uniforms,
             **{name: index for index, name in enumerate(names)},
+            "fog": self._fog_at(view.eye_m, atmosphere),
             "view_projection": matrix_bytes(view.view_projection),
             "shadow_projection": matrix_bytes(shadow_projection),
             "eye": tuple(view.eye_m),
@@ -80,6 +83,16 @@ class LightPass:
         if "NIGHT" in atmosphere.post_switches:
             self._bloom(targets)
         self._finish(targets, atmosphere, elapsed_s, frame)
+
+    def _fog_at(self, eye_m: np.ndarray, atmosphere: Atmosphere) -> tuple[float, ...]:
+        """Fog as the eye has it around itself: the higher above the ground, the thinner."""
+        density, start, falloff, glow = atmosphere.fog
+        x0, y0, per_width, per_height = self._lamp_frame
+        rows, columns = self._ground_m.shape
+        row = int(np.clip((eye_m[1] - y0) * per_height * rows, 0, rows - 1))
+        column = int(np.clip((eye_m[0] - x0) * per_width * columns, 0, columns - 1))
+        height_m = max(0.0, float(eye_m[2]) - float(self._ground_m[row, column]))
+        return density * float(np.exp(-min(30.0, falloff * height_m))), start, falloff, glow
 
     def _bloom(self, targets: Targets) -> None:
         program, array = self._variant("blur_frag", ())

@@ -44,7 +44,8 @@ def set_uniforms(program: moderngl.Program, values: dict[str, object]) -> None:
             continue
         slot[1] = value
         if isinstance(value, bytes):
-            slot[0].write(value)
+            # A compiler cuts off the end of an array that a shader never reads.
+            slot[0].write(value[: slot[0].array_length * slot[0].dimension * 4])
         else:
             slot[0].value = value
 

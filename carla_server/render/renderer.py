@@ -299,9 +299,9 @@ class Renderer:
         high = (lit["lights"] & np.uint32(int(VehicleLight.HIGH_BEAM))) != 0
         out = np.zeros((len(lit), 8), np.float32)
         out[:, :3] = lit["position_m"] + nose * axes[..., 0] + _BEAM_HEIGHT_M * axes[..., 2]
-        out[:, 3] = np.where(high, 150.0, 85.0)
-        direction = axes[..., 0] - np.where(high, 0.03, 0.075)[:, None] * axes[..., 2]
-        out[:, 4:7] = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+        out[:, 3] = np.where(high, 260.0, 170.0)
+        out[:, 4:7] = axes[..., 0]
+        out[:, 7] = high
         return out
 
     def _targets_for(self, camera: CameraView) -> Targets:

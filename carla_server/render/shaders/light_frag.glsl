@@ -1,27 +1,22 @@
 // Light pass where there is a surface: one picture from the G-buffer under one weather.
-// Switches: SUN (direct light), NIGHT (lamps), WET, CLOUD.
+// Switches: SUN (direct light), NIGHT (lamps), WET, CLOUD, DUSK (glow of the low sun), AIRLIGHT (lamps seen in fog).
 #include "materials"
 #include "noise"
 #include "sky"
 #include "tone"
+#include "lamps"
 uniform sampler2D albedo_map;
 uniform sampler2D normal_map;
 uniform sampler2D depth_map;
 uniform sampler2DShadow static_shadow;
 uniform sampler2DShadow actor_shadow;
-uniform sampler2D lamp_map;   // r: street light on the ground, g: height of the ground
 uniform mat4 view_projection;
 uniform mat4 shadow_projection;
-uniform vec3 eye;
 uniform mat3 axes;            // columns forward, right, up
 uniform vec2 half_size;       // of the picture on the plane one metre ahead
 uniform vec2 resolution;
 uniform vec3 bounce;          // light from the ground
-uniform vec4 lamp_frame;      // x0, y0, 1 / width, 1 / height
-uniform float lamps_on;
-uniform int beam_count;
-uniform vec4 beam_position[16];   // xyz, power
-uniform vec4 beam_direction[16];
+uniform vec3 sky_light;       // light from the whole sky
 
 vec3 ray(vec2 at) {
     vec2 s = (at * 2.0 - 1.0) * half_size;
@@ -69,29 +64,8 @@ float occlusion(vec3 n, vec2 at, float depth) {
     }
     return clamp(1.0 - 0.34 * sum, 0.25, 1.0);
 }
-#ifdef NIGHT
-vec3 street_light(vec3 p, vec3 n) {
-    vec2 map = texture(lamp_map, (p.xy - lamp_frame.xy) * lamp_frame.zw).rg;
-    float height = p.z - map.g;
-    float facing = 0.30 + 0.70 * max(n.z, 0.0) + 0.25 * (1.0 - abs(n.z));
-    return vec3(1.0, 0.72, 0.40) * 1.25 * map.r * lamps_on * facing * exp(-max(height - 2.0, 0.0) * 0.35);
-}
-vec3 lamp_light(vec3 p, vec3 n) {
-    vec3 light = street_light(p, n);
-    for (int i = 0; i < beam_count; i++) {
-        vec3 l = p - beam_position[i].xyz;
-        float r2 = dot(l, l);
-        if (r2 > 3600.0) continue;
-        l *= inversesqrt(r2);
-        float cone = dot(l, beam_direction[i].xyz);
-        float spot = smoothstep(0.80, 0.99, cone) + 0.9 * smoothstep(0.965, 0.998, cone);
-        light += vec3(1.0, 0.95, 0.84) * spot * beam_position[i].w * (0.15 + 0.85 * max(dot(n, -l), 0.0)) / (r2 + 14.0);
-    }
-    return light;
-}
-#endif
 vec3 fogged(vec3 c, vec3 p, vec3 v, float d) {
-    return mix(c, fog_light(v), fog_amount(d, max(p.z, eye.z) - eye.z + 1.0));
+    return mix(c, fog_light(v), fog_amount(d, p.z - eye.z));
 }
 // Light reflected towards the eye from what a mirrored ray meets on the screen; the sky where it meets nothing.
 #ifdef WET
@@ -158,7 +132,7 @@ void main() {
     else if (m == FOLIAGE || m == CLOTH) a *= mix(1.0, 0.80, wet);
 #endif
     float open = occlusion(n, at, depth);
-    vec3 ambient = mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, n.z * 0.5 + 0.5) * open;
+    vec3 ambient = mix(bounce, sky_light, n.z * 0.5 + 0.5) * open;
     vec3 light = ambient;
     float visible = 0.0;
 #ifdef SUN
@@ -167,7 +141,7 @@ void main() {
     if (m == FOLIAGE) light += sun_color * visible * (0.22 + 0.20 * max(-dot(n, sun_direction), 0.0));
 #endif
 #ifdef NIGHT
-    light += lamp_light(p, n) * (0.4 + 0.6 * open);
+    light += (lamp_light(p, n) + moon_color * max(dot(n, moon_direction), 0.0)) * (0.4 + 0.6 * open);
 #endif
     c = a * light;
     float edge_on = 1.0 - max(dot(-v, n), 0.0), facing = edge_on * edge_on * edge_on * edge_on * edge_on;
@@ -190,7 +164,7 @@ void main() {
     }
 #ifdef WET
     if (hard && wet > 0.05) {
-        float ripple = weather.z * 0.06 + 0.008;
+        float ripple = weather.z * 0.06 + 0.006 + 0.025 * wind * wind;
         vec2 drift = vec2(elapsed_s * 3.1, -elapsed_s * 2.7);
         vec2 rough = vec2(noise2(p.xy * 13.0), noise2(p.yx * 14.0 + 7.0)) - 0.5;
         vec2 wave = vec2(noise2(p.xy * 8.0 + drift), noise2(p.yx * 8.5 - drift)) - 0.5;
@@ -198,7 +172,7 @@ void main() {
         vec3 r = reflect(v, rn);
         r.z = abs(r.z);
         float grazing = 0.03 + 0.97 * pow(1.0 - max(dot(-v, rn), 0.0), 3.6);
-        vec3 seen = mirrored(p, n, r, d, mix(bounce, sky_zenith * 0.5 + sky_horizon * 0.5, 0.55));
+        vec3 seen = mirrored(p, n, r, d, mix(bounce, sky_light, 0.55));
         float mirror = wet * mix(0.34, 0.95, puddle) * grazing * (m == PAINT ? 0.7 : 1.0);
         c = mix(c, seen, clamp(mirror, 0.0, 1.0));
 #ifdef SUN
@@ -212,7 +186,7 @@ void main() {
             if (r2 > 3600.0) continue;
             l *= inversesqrt(r2);
             float toward = smoothstep(0.3, 0.95, dot(-l, beam_direction[i].xyz)) / (1.0 + 0.0008 * r2);
-            shine += vec3(1.0, 0.95, 0.86) * pow(max(dot(r, l), 0.0), mix(90.0, 400.0, puddle)) * wet * toward * 0.55;
+            shine += vec3(1.0, 0.95, 0.86) * pow(max(dot(r, l), 0.0), mix(140.0, 500.0, puddle)) * wet * toward * 0.40;
         }
 #endif
     }
@@ -220,8 +194,11 @@ void main() {
     vec3 lamp = emission(m, a, packed_normal.a);
     c += lamp + shine;
     shine += m == GLASS ? lamp * 0.35 : lamp;
-    float hidden = fog_amount(d, max(p.z, eye.z) - eye.z + 1.0);
+    float hidden = fog_amount(d, p.z - eye.z);
     c = mix(c, fog_light(v), hidden);
+#ifdef AIRLIGHT
+    c += air_light(v, d);
+#endif
     shine *= 1.0 - hidden * 0.75;
     put(c, shine);
 }

@@ -53,7 +53,7 @@ float streaks(vec2 at) {
         vec2 cell = vec2(column, floor(fall));
         float chance = hash2(cell + 19.0 * float(layer));
         float x = abs(fract(p.x * size) - 0.5 - 0.3 * (hash2(cell + 5.0) - 0.5));
-        float half_width = max(0.055, 0.75 * size / resolution.y);
+        float half_width = max(0.055, (1.15 - 0.2 * float(layer)) * size / resolution.y);
         float along = fract(fall);
         float body = smoothstep(half_width, 0.0, x) * smoothstep(0.0, 0.4, along) * smoothstep(1.0, 0.65, along);
         sum += step(1.0 - 0.62 * rain, chance) * body * (0.75 / float(layer)) * min(1.0, 0.065 / half_width + 0.25);
@@ -81,7 +81,7 @@ void main() {
     vec2 bent = clamp(at - off * drop * 0.22, 0.0, 1.0);
     c = smoothed(bent);
     float streak = streaks(at);
-    c = mix(c, min(rain_color + halo * 1.5, vec3(1.0)), 0.42 * streak);
+    c = mix(c, min(rain_color + halo * 1.5, vec3(1.0)), 0.58 * streak);
     c += 0.05 * drop;
 #else
     c = smoothed(at);

@@ -4,46 +4,79 @@ uniform vec3 sun_color;
 uniform vec3 sky_zenith;
 uniform vec3 sky_horizon;
 uniform vec3 fog_color;
-uniform vec4 fog;      // density 1/m, soft start m, falloff 1/m, glow of the sun in haze
+uniform vec4 fog;      // density 1/m at the eye, soft start m, falloff 1/m, glow of the sun in haze
 uniform vec4 weather;  // wetness, puddles, rain, cloud: each 0..1
 uniform float night;
 uniform float elapsed_s;
 uniform float city_glow;
+uniform float wind;
+uniform vec3 afterglow;       // of dusk, on the side of the sun
+uniform vec3 moon_direction;
+uniform vec3 moon_color;
 
-float fog_amount(float distance_m, float height_m) {
+// Share of the light from a distance that fog swallows; exponential in height, exactly integrated along the ray.
+float fog_amount(float distance_m, float rise_m) {
     float d = distance_m * distance_m / (distance_m + fog.y + 0.01);
-    return 1.0 - exp(-d * fog.x * exp(-max(height_m, 0.0) * fog.z));
+    float t = clamp(rise_m * fog.z, -6.0, 30.0);
+    float thinner = abs(t) < 0.001 ? 1.0 : (1.0 - exp(-t)) / t;
+    return 1.0 - exp(-d * fog.x * thinner);
 }
+#ifdef DUSK
+vec3 dusk_glow(vec3 v) {
+    float side = clamp(0.5 + 0.5 * dot(v.xy, sun_direction.xy), 0.0, 1.0);
+    return afterglow * side * side * side;
+}
+#endif
 vec3 fog_light(vec3 v) {
     float toward = max(dot(v, sun_direction), 0.0), cube = toward * toward * toward;
-    return fog_color + sun_color * fog.w * (0.10 * cube * cube);
+    vec3 c = fog_color + sun_color * fog.w * (0.10 * cube * cube);
+#ifdef DUSK
+    c += dusk_glow(v) * 0.45;
+#endif
+    return c;
 }
 vec3 sky(vec3 v, bool details) {
     float up = max(v.z, 0.0);
     vec3 c = mix(sky_horizon, sky_zenith, pow(up, 0.5));
     float toward = max(dot(v, sun_direction), 0.0);
+#ifdef DUSK
+    c += dusk_glow(v) * exp(-4.0 * up);
+#endif
 #ifdef SUN
     c += sun_color * (0.05 * pow(toward, 5.0) + 0.16 * pow(toward, 40.0)) * fog.w;
     if (details) c += sun_color * 6.0 * smoothstep(0.9994, 0.9998, toward) * (1.0 - weather.w);
 #endif
 #ifdef NIGHT
     if (details) {
-        vec2 cell = v.xy / (v.z + 0.35) * 150.0;
-        float star = hash2(floor(cell));
-        vec2 offset = fract(cell) - 0.5;
-        c += night * step(0.994, star) * (0.2 + 1.2 * hash2(floor(cell) + 3.0)) * 0.12 * smoothstep(0.45, 0.1, length(offset))
-           * smoothstep(0.02, 0.2, v.z) * pow(1.0 - weather.w, 3.0);
+        float open = pow(1.0 - weather.w, 3.0) * night;
+        vec2 plane = v.xy / (v.z + 0.35) * 95.0, cell = floor(plane);
+        // Most stars are faint; each has a place, a size and a colour of its own within its cell.
+        float chance = hash2(cell), grade = hash2(cell + 3.0);
+        vec2 place = vec2(hash2(cell + 17.0), hash2(cell + 29.0)) * 0.7 + 0.15;
+        float bright = 0.10 + 1.5 * grade * grade * grade * grade;
+        float dot_size = 0.11 + 0.13 * grade;
+        vec3 tint = mix(vec3(1.0, 0.84, 0.68), vec3(0.72, 0.84, 1.0), hash2(cell + 41.0));
+        c += tint * open * step(0.93, chance) * bright * 0.30 * smoothstep(dot_size, dot_size * 0.3, length(plane - cell - place))
+           * smoothstep(0.02, 0.25, v.z);
+        float moon = max(dot(v, moon_direction), 0.0);
+        c += moon_color * (26.0 * smoothstep(0.99955, 0.99972, moon) + 2.2 * pow(moon, 300.0) + 0.5 * pow(moon, 24.0));
     }
-    c += city_glow * vec3(1.0, 0.72, 0.45) * exp(-6.0 * up);
+    c += city_glow * vec3(1.0, 0.66, 0.36) * exp(-5.0 * up);
 #endif
 #ifdef CLOUD
     if (details && v.z > 0.01) {
-        vec2 q = v.xy / (v.z + 0.09) * 1.05 + elapsed_s * 0.004;
+        vec2 q = v.xy / (v.z + 0.09) * 1.05 + elapsed_s * (0.003 + 0.012 * wind);
         float body = fbm(q);
         float cover = smoothstep(0.80 - 0.86 * weather.w, 1.02 - 0.62 * weather.w, body + 0.14);
         float thick = smoothstep(0.30, 0.75, fbm(q * 1.7 + 11.0));
         vec3 bright = sky_horizon * 1.08 + sun_color * (0.13 + 0.25 * pow(toward, 8.0)) * (1.0 - 0.8 * weather.w);
         vec3 dark = sky_zenith * 0.42 + sky_horizon * 0.34;
+#ifdef DUSK
+        bright += dusk_glow(v) * (0.25 + 0.75 * exp(-3.0 * up));
+#endif
+#ifdef NIGHT
+        bright += city_glow * vec3(1.0, 0.66, 0.36) * exp(-3.0 * up);
+#endif
         c = mix(c, mix(bright, dark, 0.25 * weather.w + 0.62 * thick), cover * smoothstep(0.01, 0.13, v.z));
     }
 #endif
