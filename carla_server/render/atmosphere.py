@@ -75,7 +75,8 @@ def _atmosphere(values: tuple[float, ...]) -> Atmosphere:
     sun = np.array([np.cos(altitude) * np.cos(azimuth), np.cos(altitude) * np.sin(azimuth), np.sin(altitude)])
     height = float(sun[2])
     day = float(np.clip((height + 0.08) / 0.34, 0.0, 1.0))
-    twilight = float(np.clip(1.0 - abs(height) / 0.34, 0.0, 1.0)) * float(height > -0.2)
+    twilight = float(np.clip(1.0 - (height / 0.34 if height > 0.0 else height / -0.21), 0.0, 1.0))
+    golden = float(np.clip(1.0 - (height / 0.50 if height > 0.0 else height / -0.21), 0.0, 1.0))
     night = float(np.clip((0.11 - height) / 0.19, 0.0, 1.0))
     clear = 1.0 - cloud
     # Air that scatters blue (rayleigh) and haze that scatters white (mie), as shares of CARLA's usual ones.
@@ -85,7 +86,7 @@ def _atmosphere(values: tuple[float, ...]) -> Atmosphere:
     murk = float(np.clip((mie - _USUAL_MIE) / 0.97, 0.0, 1.0))
     scattering = float(np.clip(w["scattering_intensity"], 0.0, 20.0))
 
-    low = float(np.clip(1.0 - height / 0.50, 0.0, 1.0)) ** 0.9
+    low = float(np.clip(1.0 - height / 0.50, 0.0, 1.0)) ** 0.65
     sun_color = _mix(_NOON_SUN, _LOW_SUN, low) * np.clip((height + 0.02) / 0.09, 0.0, 1.0)
     sun_color = sun_color * (1.0 - np.array([0.0, 0.14, 0.34]) * deep) * (1.0 - 0.45 * murk)
     sun_color = sun_color * (1.0 - 0.97 * cloud**1.6) * (1.0 - 0.8 * fog_share**0.8) * (1.0 - 0.7 * dust)
@@ -99,7 +100,7 @@ def _atmosphere(values: tuple[float, ...]) -> Atmosphere:
     # The sky of dusk is blue; what glows is the side where the sun is.
     zenith = _mix(zenith, _mix((0.060, 0.105, 0.30), (0.070, 0.090, 0.16), cloud), 0.9 * twilight)
     horizon = _mix(horizon, _mix((0.25, 0.22, 0.36), (0.15, 0.175, 0.25), cloud**0.5), 0.9 * twilight)
-    afterglow = np.array([1.15, 0.43, 0.10]) * twilight * (1.0 - 0.84 * cloud**0.7) * (1.0 - 0.55 * rain)
+    afterglow = np.array([1.15, 0.43, 0.10]) * golden * (1.0 - 0.84 * cloud**0.7) * (1.0 - 0.55 * rain)
     zenith, horizon = zenith * (1.0 - 0.38 * rain), horizon * (1.0 - 0.34 * rain)
     horizon = _mix(horizon, np.array([1.0, 0.98, 0.93]) * max(0.02, float(horizon.mean())) * 1.25, 0.8 * murk)
     zenith = _mix(zenith, horizon * 0.8, 0.65 * murk)
@@ -129,7 +130,7 @@ def _atmosphere(values: tuple[float, ...]) -> Atmosphere:
         NIGHT=night > 0.0,
         WET=wet > 0.02,
         CLOUD=cloud > 0.02,
-        DUSK=twilight > 0.0,
+        DUSK=golden > 0.0,
         AIRLIGHT=airlight > 0.0,
     )
     exposure = 0.62 + 0.16 * cloud * day * (1.0 - twilight) + 0.30 * twilight + 1.05 * night * (1.0 - 0.75 * twilight)

@@ -46,11 +46,9 @@ float interleaved(vec2 pixel) {
 // Light that the fog between the eye and a surface scatters towards the eye: pools around street lamps, beams of cars.
 vec3 air_light(vec3 v, float distance_m) {
     const int STEPS = 6;
-    float reach = min(distance_m, 66.0), jitter = interleaved(gl_FragCoord.xy), sum = 0.0, beams = 0.0;
+    float reach = min(distance_m, 50.0), jitter = interleaved(gl_FragCoord.xy), sum = 0.0, beams = 0.0;
     for (int i = 0; i < STEPS; i++) {
-        // Steps grow with the distance.
-        float share = (float(i) + jitter) / float(STEPS), along = reach * share * share;
-        float width = 2.0 * reach * share / float(STEPS);
+        float width = reach / float(STEPS), along = (float(i) + jitter) * width;
         vec3 p = eye + v * along;
         vec2 map = texture(lamp_map, (p.xy - lamp_frame.xy) * lamp_frame.zw).rg;
         float height = p.z - map.g, left = exp(-fog.x * along) * width;
