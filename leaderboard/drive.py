@@ -80,6 +80,20 @@ class DriveView:
     rgb: np.ndarray | None
 
 
+class DriverFailed(Exception):
+    """The driver cannot go on: it raised, hung, or asked for what it may not have.
+
+    Args:
+        status: the status word of the record, e.g. `Failed - Agent crashed`.
+        cause: what happened, for the log.
+    """
+
+    def __init__(self, status: str, cause: str) -> None:
+        super().__init__(f"{status}: {cause}")
+        self.status = status
+        self.cause = cause
+
+
 class Driver(Protocol):
     """Whoever drives: a policy behind a controller, or the expert."""
 
@@ -114,6 +128,7 @@ def drive_route(
 
     Raises:
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
+        DriverFailed: the driver could not begin. If it fails later, the record says so and holds what was driven.
     """
     session.reset()
     weather = Condition.parse(key.condition).to_weather().as_tuple()
@@ -133,6 +148,7 @@ def drive_route(
     driver.begin(session, ego, route, traffic_seed)
     criteria = _criteria(session, ego, route, config)
     infractions: list[Infraction] = []
+    failure: DriverFailed | None = None
     while True:
         session.tick()
         state = VehicleState.read(session.snapshot(), ego.id)
@@ -145,10 +161,15 @@ def drive_route(
         infractions += noticed
         if observer.route_completion_pct >= 100.0 or any(i.kind in ENDS_ROUTE for i in noticed):
             break
-        session.apply(ego, driver.control(view))
+        try:
+            control = driver.control(view)
+        except DriverFailed as error:
+            failure = error
+            break
+        session.apply(ego, control)
     infractions += [infraction for criterion in criteria for infraction in criterion.finish(facts)]
     completion_pct = observer.route_completion_pct
-    status = drive_status(completion_pct, infractions)
+    status = drive_status(completion_pct, infractions) if failure is None else failure.status
     return DriveRecord(key, status, completion_pct, tuple(infractions), route.length_m, facts.elapsed_s)
 
 

@@ -101,7 +101,7 @@ def route_from_legs(legs: Sequence[Leg]) -> Route:
     """Joins stretches of lanes to a route, with a smooth lane change where the path changes lane."""
     points: list[np.ndarray] = []
     yaws, commands, junctions, lanes, widths = [], [], [], [], []
-    turn_of = _turns(legs)
+    turn_of = leg_commands(legs)
     merge_left = merge_count = 0
     merge_from = np.zeros(3)
     for number, leg in enumerate(legs):
@@ -137,7 +137,7 @@ def route_from_legs(legs: Sequence[Leg]) -> Route:
     )
 
 
-def _turns(legs: Sequence[Leg]) -> list[Command]:
+def leg_commands(legs: Sequence[Leg]) -> list[Command]:
     """Command of each leg: consecutive junction lanes form one manoeuvre, judged by the heading change through it."""
     commands = [Command.LANE_FOLLOW] * len(legs)
     first = 0

@@ -21,11 +21,16 @@ class Command(IntEnum):
 
 @dataclass(frozen=True)
 class Control:
-    """What is sent to the vehicle: steer in [-1, 1] (positive right), throttle and brake in [0, 1]."""
+    """What is sent to the vehicle: steer in [-1, 1] (positive right), throttle and brake in [0, 1].
+
+    Reverse gear and hand brake are for agents of others; our drivers and recordings do not use them.
+    """
 
     steer: float = 0.0
     throttle: float = 0.0
     brake: float = 0.0
+    reverse: bool = False
+    hand_brake: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -200,7 +200,13 @@ class Session:
     def apply(self, vehicle: carla.Vehicle, control: Control) -> None:
         """Sends a control; it takes effect at the next tick."""
         vehicle.apply_control(
-            carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
+            carla.VehicleControl(
+                throttle=control.throttle,
+                steer=control.steer,
+                brake=control.brake,
+                hand_brake=control.hand_brake,
+                reverse=control.reverse,
+            )
         )
 
     def spawn(

@@ -1,0 +1,1 @@
+"""Planning and following routes: the module names of CARLA's `agents.navigation`."""

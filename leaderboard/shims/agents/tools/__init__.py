@@ -1,0 +1,1 @@
+"""Small geometry of CARLA's `agents.tools`."""

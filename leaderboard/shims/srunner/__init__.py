@@ -1,0 +1,1 @@
+"""Stand-in for ScenarioRunner: the few modules of it that agents import."""

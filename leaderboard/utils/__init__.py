@@ -1,0 +1,1 @@
+"""Routes, results and files, under the names that agents and tools of the CARLA Leaderboard import."""
