@@ -61,8 +61,14 @@ class DriveRecorder:
         session.apply(self._ego, Control(brake=1.0))
         traffic = Traffic(
             session,
-            TrafficConfig(vehicles=config.vehicles, walkers=config.walkers, seed=derive_seed(drive.seed, "traffic")),
+            TrafficConfig(
+                vehicles=config.vehicles,
+                walkers=config.walkers,
+                seed=derive_seed(drive.seed, "traffic"),
+                mix=config.traffic_mix,
+            ),
             keep_clear_m=[(x_m, y_m)],
+            enliven_m=self._route.points_m[:, :2],
         )
         switch_lamps(session, [self._ego, *traffic.vehicles], drive.weather)
         for _ in range(_SETTLING_TICKS):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from carla_agents.data.steering_noise import SteeringNoiseConfig
 from carla_agents.data.store_writer import StoreConfig
 from carla_agents.driving.expert import ExpertConfig
+from carla_agents.driving.traffic import TrafficMix
 from carla_agents.policies.base import CameraSpec
 from carla_agents.simulator.session import SimulatorConfig
 
@@ -37,6 +38,8 @@ class RecordingConfig:
     """Other cars, driven by the Traffic Manager."""
     walkers: int = 0
     """Walkers on the pavement."""
+    traffic_mix: TrafficMix = field(default_factory=TrafficMix)
+    """What drives besides cars, and where people walk."""
     expert: ExpertConfig = field(default_factory=ExpertConfig)
     """How the expert drives."""
     noise: SteeringNoiseConfig = field(default_factory=SteeringNoiseConfig)

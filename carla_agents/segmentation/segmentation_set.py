@@ -17,6 +17,7 @@ from carla_agents.segmentation.carla_sets import CARLA_0_9_16
 from carla_agents.segmentation.class_sets import IGNORED, ClassSet, translate
 from carla_agents.segmentation.known_sets import class_set
 
+_SHOWN_PX = 60
 REAL = "real"
 """Source of recorded and imported pictures; synthesized ones name their synthesizer."""
 
@@ -37,8 +38,9 @@ class SegmentationSetConfig:
     """Use variants by these synthesizers; None takes all, empty none."""
     synthesized_share: float | None = None
     """Share of draws that are synthesized, e.g. 0.5; None leaves it to the numbers of pictures."""
-    balance: Literal["none", "condition"] = "none"
-    """condition: among real pictures, and among synthesized ones, every condition is drawn equally often."""
+    balance: Literal["none", "condition", "condition-and-class"] = "none"
+    """condition: among real pictures, and among synthesized ones, every condition is drawn equally often.
+    condition-and-class: within a condition, pictures that show what few pictures show are drawn more often."""
     classes: str = "groups12"
     """Class set of the labels."""
     label_sets: tuple[str, ...] = ()
@@ -107,8 +109,12 @@ class SegmentationSet:
         """
         sample = self.samples[number]
         rgb = sample.frame.load_rgb() if sample.variant is None else sample.variant.load_rgb()
-        file = sample.frame.files["seg"].name
-        return rgb, translate(sample.frame.load_seg(), CARLA_0_9_16, self.classes, file)
+        return rgb, self.load_labels(number)
+
+    def load_labels(self, number: int) -> np.ndarray:
+        """The labels of one picture alone; see `load`."""
+        frame = self.samples[number].frame
+        return translate(frame.load_seg(), CARLA_0_9_16, self.classes, frame.files["seg"].name)
 
     def size_px(self) -> tuple[int, int]:
         """(width, height) that all pictures share.
@@ -131,7 +137,7 @@ class SegmentationSet:
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int))
         counts = np.zeros(256, np.int64)
         for place in chosen:
-            counts += np.bincount(self.load(frames[place])[1].ravel(), minlength=256)
+            counts += np.bincount(self.load_labels(frames[place]).ravel(), minlength=256)
         counts[IGNORED] = 0
         return counts[: self.classes.classes[-1].id + 1]
 
@@ -181,7 +187,10 @@ def load_segmentation_set(stores: Store | Sequence[Store], config: SegmentationS
     samples = [*real, *synthesized]
     _check_conditions(samples, config)
     _check_label_sets(used, classes)
-    return SegmentationSet(samples, classes, _chances(real, synthesized, config), config)
+    rarity = np.ones(len(samples))
+    if config.balance == "condition-and-class":
+        rarity = _rarity(SegmentationSet(samples, classes, rarity, config))
+    return SegmentationSet(samples, classes, _chances(real, synthesized, rarity, config), config)
 
 
 def _choose(
@@ -232,8 +241,29 @@ def _check_label_sets(used: dict[str, str], classes: ClassSet) -> None:
             )
 
 
+def _rarity(data: SegmentationSet) -> np.ndarray:
+    """(N,) how often to draw each picture: by its rarest class, 1 / sqrt(share of pictures that show it), at most 5.
+
+    The square root of LVIS' repeat factors (arXiv 1908.03195), on classes of at least `_SHOWN_PX` pixels.
+    """
+    size = data.classes.classes[-1].id + 1
+    shown = np.zeros((len(data), size), bool)
+    known: dict[str, int] = {}
+    for place, sample in enumerate(data.samples):
+        first = known.setdefault(sample.frame.key, place)
+        if first != place:
+            shown[place] = shown[first]  # variants share their frame's labels
+            continue
+        shown[place] = np.bincount(data.load_labels(place).ravel(), minlength=256)[:size] >= _SHOWN_PX
+    wanted = np.minimum(1.0 / np.sqrt(np.maximum(shown.mean(0), 1e-6)), 5.0)
+    return np.where(shown, wanted, 1.0).max(1)
+
+
 def _chances(
-    real: list[SegmentationSample], synthesized: list[SegmentationSample], config: SegmentationSetConfig
+    real: list[SegmentationSample],
+    synthesized: list[SegmentationSample],
+    rarity: np.ndarray,
+    config: SegmentationSetConfig,
 ) -> np.ndarray:
     share = config.synthesized_share
     if share is None:
@@ -244,11 +274,13 @@ def _chances(
             "pictures: synthesize some, or leave the share out"
         )
     parts = []
-    for samples, total in ((real, 1.0 - share), (synthesized, share)):
-        weights = np.ones(len(samples))
-        if config.balance == "condition":
-            counts = Counter(s.condition for s in samples)
-            weights = np.array([1.0 / counts[s.condition] for s in samples])
+    parted = ((real, rarity[: len(real)], 1.0 - share), (synthesized, rarity[len(real) :], share))
+    for samples, weights, total in parted:
+        if config.balance != "none":
+            sums: dict[str, float] = {}
+            for sample, weight in zip(samples, weights.tolist(), strict=True):
+                sums[sample.condition] = sums.get(sample.condition, 0.0) + weight
+            weights = np.array([w / sums[s.condition] for s, w in zip(samples, weights.tolist(), strict=True)])
         parts.append(total * weights / max(weights.sum(), 1e-12))
     chances = np.concatenate(parts)
     return chances / chances.sum()

@@ -109,16 +109,19 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, dice_weigh
 
     Source of the Dice loss: V-Net, arXiv 1606.04797.
     """
-    logits = logits.float()
-    counted = (labels != IGNORED).unsqueeze(1)
+    counted = labels != IGNORED
     if not counted.any():
         return logits.sum() * 0.0
-    entropy = functional.cross_entropy(logits, labels, weight=class_weights, ignore_index=IGNORED)
-    wanted = functional.one_hot(labels.where(counted[:, 0], 0), logits.shape[1]).permute(0, 3, 1, 2) * counted
-    shares = logits.softmax(1) * counted
-    hits, sizes = (shares * wanted).sum((0, 2, 3)), (shares + wanted).sum((0, 2, 3))
-    occurs = wanted.sum((0, 2, 3)) > 0
-    dice = ((1.0 - (2.0 * hits + 1.0) / (sizes + 1.0)) * occurs).sum() / occurs.sum()
+    # One row per counted pixel and one logarithm of shares serve both parts: at full size this is a third of a step.
+    wanted = labels[counted]
+    log_shares = functional.log_softmax(logits.float(), 1).permute(0, 2, 3, 1)[counted]
+    hit = log_shares.gather(1, wanted[:, None])[:, 0]
+    weights = class_weights[wanted]
+    entropy = -(weights * hit).sum() / weights.sum()
+    pixels = torch.bincount(wanted, minlength=logits.shape[1])
+    hits = torch.zeros_like(class_weights).index_add(0, wanted, hit.exp())
+    sizes = log_shares.exp().sum(0) + pixels
+    dice = (1.0 - (2.0 * hits + 1.0) / (sizes + 1.0))[pixels > 0].mean()
     return entropy + dice_weight * dice
 
 

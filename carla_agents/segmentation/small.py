@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +20,7 @@ class SmallSegmenterConfig:
 
     classes: str = "groups12"
     """Class set it predicts."""
-    widths: tuple[int, int, int, int] = (32, 64, 96, 128)
+    widths: tuple[int, int, int, int] = (24, 48, 96, 128)
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the picture."""
 
     def __post_init__(self) -> None:
@@ -44,7 +43,9 @@ class SmallSegmenter(Segmenter):
         self.fold = nn.PixelUnshuffle(2)
         self.enter = _layer(12, half)
         self.down4 = nn.Sequential(_layer(half, quarter, stride=2), _Residual(quarter))
-        self.down8 = nn.Sequential(_layer(quarter, eighth, stride=2), _Residual(eighth, dilation=2))
+        self.down8 = nn.Sequential(
+            _layer(quarter, eighth, stride=2), _Residual(eighth), _Residual(eighth, dilation=2)
+        )
         self.down16 = nn.Sequential(_layer(eighth, sixteenth, stride=2), _Residual(sixteenth, dilation=2))
         self.context = nn.Linear(sixteenth, sixteenth)
         self.to8 = nn.Conv2d(sixteenth, eighth, 1)
@@ -54,13 +55,12 @@ class SmallSegmenter(Segmenter):
         self.fuse2 = _layer(half, half)
         self.classify = nn.Conv2d(half, 4 * len(self.classes.classes), 1)
         self.unfold = nn.PixelShuffle(2)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
 
     def forward(self, rgb: Tensor, labels: Tensor) -> Tensor:
         return pixel_loss(self.logits(rgb), labels, self.class_weights)
 
     def logits(self, rgb: Tensor) -> Tensor:
-        at2 = self.enter(self.fold(rgb / 127.5 - 1.0))
+        at2 = self.enter(self.fold(2.0 * (rgb / 255.0).sqrt() - 1.0))  # the root spreads what a night hides
         at4 = self.down4(at2)
         at8 = self.down8(at4)
         at16 = self.down16(at8)

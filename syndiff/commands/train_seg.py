@@ -39,8 +39,8 @@ class TrainSeg:
     """Learn from synthesized variants too."""
     synthesized_share: float | None = None
     """Share of draws that are synthesized; without it the numbers of pictures decide."""
-    balance: Literal["none", "condition"] = "none"
-    """condition: every condition is drawn equally often."""
+    balance: Literal["none", "condition", "condition-and-class"] = "none"
+    """condition: every condition is drawn equally often; condition-and-class: and rare classes are, too."""
     steps: int = 1500
     """Gradient steps."""
     batch_size: int = 8

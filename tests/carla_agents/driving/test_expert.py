@@ -10,7 +10,7 @@ from carla_agents.driving.expert import Expert, ExpertConfig, speed_profile_mps
 from carla_agents.driving.placing import start_pose
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
-from carla_agents.driving.traffic import Traffic, TrafficConfig, derive_seed
+from carla_agents.driving.traffic import Traffic, TrafficConfig, TrafficMix, derive_seed
 from carla_agents.simulator.events import CollisionSensor
 from carla_agents.simulator.session import Session, SimulatorConfig
 from carla_agents.simulator.vehicle_state import VehicleState
@@ -128,6 +128,39 @@ def test_traffic_is_the_same_for_the_same_seed(session: Session) -> None:
     assert len(first) >= 11
     assert places(1) == first
     assert places(2) != first
+
+
+def test_a_street_mix_brings_two_wheelers_and_people_near_the_route_the_same_for_the_same_seed(
+    session: Session,
+) -> None:
+    route_m = np.stack([np.linspace(0.0, 60.0, 30), np.zeros(30)], 1)
+    start = session.map.get_spawn_points()[17].location
+    route_m += (start.x, start.y)
+    mix = TrafficMix(two_wheeler_share=0.5, large_share=0.2, vehicles_near_share=1.0, walkers_near_share=1.0)
+
+    def street() -> tuple[list[str], np.ndarray]:
+        session.reset()
+        config = TrafficConfig(vehicles=12, walkers=6, seed=3, mix=mix)
+        with Traffic(session, config, enliven_m=route_m) as traffic:
+            vehicles = [actor.attributes["number_of_wheels"] for actor in traffic.vehicles]
+            snapshot = session.snapshot()
+            places = [snapshot.find(actor.id).get_transform().location for actor in traffic.walkers]
+        return vehicles, np.array([(place.x, place.y) for place in places])
+
+    wheels, walkers_m = street()
+    assert 3 <= wheels.count("2") <= 9
+    away_m = np.linalg.norm(walkers_m[:, None] - route_m[None], axis=2).min(1)
+    assert len(away_m) >= 4
+    assert (away_m < 30.0).all()
+    again = street()
+    assert again[0] == wheels
+    np.testing.assert_array_equal(again[1], walkers_m)
+
+
+@pytest.mark.parametrize("wrong", [{"two_wheeler_share": 1.5}, {"two_wheeler_share": 0.7, "large_share": 0.7}])
+def test_shares_of_traffic_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="share"):
+        TrafficMix(**wrong)
 
 
 def test_the_speed_profile_slows_for_bends_and_stands_at_the_end(planner: RoutePlanner) -> None:

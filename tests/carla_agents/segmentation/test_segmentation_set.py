@@ -13,6 +13,7 @@ from carla_agents.data.store_writer import StoreWriter
 from carla_agents.segmentation.exporting import export_set
 from carla_agents.segmentation.segmentation_set import SegmentationSetConfig, load_segmentation_set
 from carla_agents.simulator.frame import Command, Control, Frame
+from carla_server.semantics import SemanticTag
 
 
 def frame(number, condition="clear-day", seg=None):
@@ -86,6 +87,24 @@ def test_shares_and_balance_are_what_the_configuration_says(store):
     assert chance(data, source="real", condition="clear-day") == pytest.approx(0.25)
     assert chance(data, source="real", condition="rain-night") == pytest.approx(0.25)
     assert load_segmentation_set(store, SegmentationSetConfig()).chances == pytest.approx([1 / 11] * 11)
+
+
+def test_pictures_of_rare_classes_are_drawn_more_often_within_their_condition(tmp_path):
+    road = np.full((16, 32), SemanticTag.ROADS, np.uint8)
+    light = road.copy()
+    light[:8, :8] = SemanticTag.TRAFFIC_LIGHT
+    dot = road.copy()
+    dot[0, :9] = SemanticTag.TRAFFIC_SIGNS  # too few pixels to count
+    with StoreWriter.open(tmp_path / "store") as writer:
+        writer.begin_route("r")
+        for number, seg in enumerate([light, dot, road, road]):
+            writer.append("r", frame(number, seg=seg))
+        writer.append("r", frame(4, "rain-night", road))
+        writer.finish_route("r")
+    config = SegmentationSetConfig(balance="condition-and-class")
+    chances = load_segmentation_set(Store.read(tmp_path / "store"), config).chances
+    rarity = 1 / np.sqrt(1 / 5)
+    assert chances == pytest.approx(np.array([rarity, 1, 1, 1, rarity + 3]) / (rarity + 3) / 2)
 
 
 def test_shares_that_cannot_be_had_are_refused(store):

@@ -210,6 +210,22 @@ def test_ignored_pixels_do_not_change_the_loss():
     assert float(pixel_loss(logits, torch.full((1, 4, 4), 255), weights)) == 0.0
 
 
+def test_the_loss_is_weighted_cross_entropy_plus_half_the_mean_dice_of_the_classes_that_occur():
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(2, 4, 6, 5, generator=generator)
+    labels = torch.randint(0, 3, (2, 6, 5), generator=generator)
+    labels[0, 0] = 255
+    weights = torch.tensor([1.0, 2.0, 0.5, 3.0])
+    entropy = torch.nn.functional.cross_entropy(logits, labels, weight=weights, ignore_index=255)
+    counted = labels != 255
+    dice = []
+    for number in range(3):
+        share, is_it = logits.softmax(1)[:, number][counted], (labels[counted] == number).float()
+        dice.append(1 - (2 * (share * is_it).sum() + 1) / (share.sum() + is_it.sum() + 1))
+    expected = entropy + 0.5 * torch.stack(dice).mean()
+    assert torch.allclose(pixel_loss(logits, labels, weights), expected, atol=1e-6)
+
+
 def test_rare_classes_weigh_more_and_the_mean_is_one():
     weights = balanced_weights(np.array([900, 90, 10, 0]))
     assert weights[0] < weights[1] < weights[2] < weights[3]

@@ -1,0 +1,100 @@
+"""Stores for the default segmenter: two towns to learn from, two held-out towns to test on, all twelve conditions.
+
+Streets hold more bicycles, motorcycles, large vehicles and people than a plain recording, and the drives to learn
+from are seen through four camera mounts. `make segmenter-data` records everything under runs/segmenter-data.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from augment.conditions import CORE12
+from benchmarks.stopwatch import Stopwatch, machine_line
+from carla_agents.data.drives import plan_drives
+from carla_agents.data.recording import record
+from carla_agents.data.recording_config import RecordingConfig
+from carla_agents.data.store import Store
+from carla_agents.driving.traffic import STREET_MIX
+from carla_agents.policies.base import CameraSpec
+from carla_agents.simulator.session import SimulatorConfig
+
+TRAIN_MAPS = ("TownGrid", "TownRing")
+TEST_MAPS = ("TownArterial", "TownHill")
+MOUNTS = {
+    "roof": CameraSpec(),
+    "bumper": CameraSpec(fov_deg=90.0, position_in_ego_m=(2.2, 0.0, 1.0), pitch_deg=2.0),
+    "mast": CameraSpec(fov_deg=80.0, position_in_ego_m=(1.0, 0.0, 2.5), pitch_deg=-10.0),
+    "long": CameraSpec(fov_deg=60.0, position_in_ego_m=(0.6, 0.3, 1.5), pitch_deg=0.0),
+}
+
+
+@dataclass(frozen=True)
+class StoresConfig:
+    """How much is recorded."""
+
+    train_drives: int = 1
+    """Drives per town, mount and condition to learn from."""
+    test_drives: int = 2
+    """Drives per held-out town and condition; the n-th drives of all conditions are the same drive."""
+    route_length_m: float = 120.0
+    """Length of a drive."""
+    every_ticks: int = 10
+    """A frame is recorded every so many ticks of 0.05 s."""
+    seed: int = 0
+    """Decides routes and traffic."""
+
+
+def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list[Store]]:
+    """Record what is missing; (stores to learn from, held-out stores)."""
+    train = [
+        _record(folder / f"train-{town}-{mount}", town, mount, "train", config.train_drives, 10 * number, config)
+        for town in TRAIN_MAPS
+        for number, mount in enumerate(MOUNTS)
+    ]
+    test = [_record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 0, config) for town in TEST_MAPS]
+    return train, test
+
+
+def _record(
+    root: Path, town: str, mount: str, split: str, drives_per_condition: int, number: int, config: StoresConfig
+) -> Store:
+    weathers = {condition.name: condition.to_weather().as_tuple() for condition in CORE12}
+    drives = plan_drives(
+        dict.fromkeys(weathers, drives_per_condition),
+        weathers,
+        config.seed + number,
+        split=split,
+        paired=split != "train",
+    )
+    recording = RecordingConfig(
+        simulator=SimulatorConfig(map_name=town, seed=config.seed),
+        camera=MOUNTS[mount],
+        modalities=("rgb", "seg"),
+        every_ticks=config.every_ticks,
+        route_length_m=config.route_length_m,
+        vehicles=30,
+        walkers=40,
+        traffic_mix=STREET_MIX,
+    )
+    record(root, drives, recording, seed=config.seed)
+    return Store.read(root)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/segmenter-data"))
+    parser.add_argument("--train-drives", type=int, default=StoresConfig.train_drives)
+    parser.add_argument("--test-drives", type=int, default=StoresConfig.test_drives)
+    options = parser.parse_args()
+    print(machine_line())
+    with Stopwatch() as watch:
+        train, test = record_stores(options.out, StoresConfig(options.train_drives, options.test_drives))
+    for what, stores in (("to learn from", train), ("held out", test)):
+        print(f"{sum(1 for store in stores for _ in store.frames())} frames {what} in {len(stores)} stores")
+    print(f"recording: {watch.wall_s:.0f} s wall")
+
+
+if __name__ == "__main__":
+    main()
