@@ -53,7 +53,9 @@ def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list
         for town in TRAIN_MAPS
         for number, mount in enumerate(MOUNTS)
     ]
-    test = [_record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 0, config) for town in TEST_MAPS]
+    test = [
+        _record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 0, config) for town in TEST_MAPS
+    ]
     return train, test
 
 
