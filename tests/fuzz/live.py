@@ -1,4 +1,8 @@
-"""Mutated messages against a running server while a healthy client ticks; run `python -m tests.fuzz.live`."""
+"""Mutated messages against a running server while a healthy client ticks; run `python -m tests.fuzz.live`.
+
+A run is a range of numbered messages: `--first 400000 --messages 600000` goes on where one that was stopped after
+400,000 messages left off, and several ranges may run side by side, each against a server of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,31 @@ from tests.fuzz.messages import pack, requests, spoiled_bytes
 
 _WAVE = 64
 _TIMEOUT_S = 60.0
+_LEG = 20_000
+"""Messages per seed; ranges begin and end at whole legs."""
+
+_PAUSE_S = 0.01
+"""Between two ticks of a long run, so that the processor time goes to the messages."""
 
 
 class HealthyClient(threading.Thread):
-    """Ticks a server without a pause until it is told to stop.
+    """Ticks a server until it is told to stop.
+
+    Args:
+        port: of the server's remote calls.
+        pause_s: how long to rest after every tick.
 
     Attributes:
         ticks: how many were answered.
         failure: what ended it before its time.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pause_s: float = 0.0) -> None:
         super().__init__(daemon=True)
         self.ticks = 0
         self.failure: BaseException | None = None
         self._port = port
+        self._pause_s = pause_s
         self._stopping = False
 
     def run(self) -> None:
@@ -47,6 +61,8 @@ class HealthyClient(threading.Thread):
                         unpacker.feed(data)
                         answered = any(message[1] == self.ticks & 0xFFFF for message in unpacker)
                     self.ticks += 1
+                    if self._pause_s:
+                        time.sleep(self._pause_s)
         except (OSError, ValueError) as error:
             self.failure = error
 
@@ -81,25 +97,28 @@ def bombard(server: EmbeddedServer, count: int, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=1_000_000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help=f"number of the first one, a multiple of {_LEG}")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.first % _LEG:
+        parser.error(f"--first is {options.first}, it must be a multiple of {_LEG}")
     with tempfile.TemporaryDirectory() as folder:
         server = start_server("--no-rendering", "--synchronous", "--fixed-delta-s", "0.05", "--recorder-dir", folder)
-        healthy = HealthyClient(server.port)
+        healthy = HealthyClient(server.port, _PAUSE_S)
         healthy.start()
-        began_s, done, wave = time.monotonic(), 0, 20_000
-        while done < options.messages and healthy.failure is None:
-            bombard(server, min(wave, options.messages - done), options.seed + done)
-            done += wave
+        began_s, done, end = time.monotonic(), options.first, options.first + options.messages
+        while done < end and healthy.failure is None and server.process.poll() is None:
+            bombard(server, min(_LEG, end - done), options.seed + done)
+            done += min(_LEG, end - done)
             passed_s = time.monotonic() - began_s
-            print(f"{min(done, options.messages):>9} messages, {healthy.ticks} ticks, {passed_s:.0f} s", flush=True)
+            print(f"messages {options.first} .. {done}: {healthy.ticks} ticks, {passed_s:.0f} s", flush=True)
         healthy.stop()
         alive = server.process.poll() is None
         server.stop()
-    if healthy.failure is not None or not alive:
-        raise SystemExit(f"the healthy client failed: {healthy.failure!r}; server alive: {alive}")
+    if healthy.failure is not None or not alive or done < end:
+        raise SystemExit(f"stopped at {done} of {end}: healthy client {healthy.failure!r}, server alive {alive}")
 
 
 if __name__ == "__main__":
