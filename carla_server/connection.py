@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from carla_server.api.procedures import advances_time
+from carla_server.api.procedures import NOT_AT_ONCE, advances_time
 from carla_server.rhythm import QUESTION, Rhythm
 from carla_server.wire.rpc import ProtocolError, Request, RpcReader
 from carla_server.wire.stream import Buffer, SubscriptionReader
@@ -65,7 +65,12 @@ class Connection:
         sent = 0
         if not self._outbox:
             try:
-                sent = self.sock.send(buffers[0]) if len(buffers) == 1 else self.sock.sendmsg(buffers)
+                if len(buffers) == 1:
+                    sent = self.sock.send(buffers[0])
+                    if sent == len(buffers[0]) and type(buffers[0]) is bytes:
+                        return  # what nearly all replies are like
+                else:
+                    sent = self.sock.sendmsg(buffers)
             except BlockingIOError:
                 pass
             except OSError:
@@ -134,6 +139,14 @@ class RpcConnection(Connection):
             self._postponed = None
         while self._requests and self.open:
             request = self._requests[0]
+            if request.name not in NOT_AT_ONCE:
+                self._requests.popleft()
+                result, error = self.server.answer(request)
+                replies.append(self.server.writer.reply(request.message_id, result, error))
+                if len(replies) == _BUFFERS_PER_SEND:
+                    self.send(replies)
+                    replies = []
+                continue
             due_s = self.server.due_s(request)
             if due_s and due_s > time.monotonic() and self._postponed is None:
                 self._postponed, self._postponed_until_s = self._requests.popleft(), due_s

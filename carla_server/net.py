@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from carla_server.api.procedures import MAY_WAIT, advances_time
+from carla_server.api.procedures import advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
@@ -42,6 +42,9 @@ BARRIER_TIMEOUT_S = 1.0
 SETTINGS_POLL_DELAY_S = 0.001
 TRAFFIC_MANAGER_START_S = 0.4
 """What a new Traffic Manager gets for its first step before a map may be loaded."""
+_BEFORE_A_TICK = ("apply_batch", QUESTION)
+"""What a Traffic Manager sends last before its client asks for a tick."""
+
 _IDLE_S = 1.0
 _BACKLOG = 128
 
@@ -158,7 +161,7 @@ class Server:
             question_is_due: whether the connection's Traffic Manager has yet to ask for the settings before a tick.
         """
         simulator = self._simulator
-        if simulator is None or request.name not in MAY_WAIT:
+        if simulator is None:
             return False
         expired = deadline_s is not None and time.monotonic() >= deadline_s
         if advances_time(request):
@@ -207,7 +210,7 @@ class Server:
         client works towards that tick, we work on it too.
         """
         simulator = self._simulator
-        if request.name != QUESTION or simulator is None or not simulator.traffic_managers:
+        if request.name not in _BEFORE_A_TICK or simulator is None or not simulator.traffic_managers:
             return
         if simulator.world.settings.synchronous_mode:
             try:

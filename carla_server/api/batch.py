@@ -49,6 +49,9 @@ _COMMANDS: dict[int, Callable[..., Any]] = {
 
 _UNSUPPORTED = {20: "ConsoleCommand"}
 
+_BESIDE_CONTROLS = frozenset((_VEHICLE_CONTROL, 6, 7, 8, 9, 18))
+"""Commands that neither look at nor change what is commanded to other vehicles: controls need not be set before."""
+
 
 def apply_batch(simulator: Simulator, commands: Any, do_tick: Any) -> AfterTick | list:
     """Run the commands in order; one that fails does not stop the others.
@@ -66,7 +69,7 @@ def apply_batch(simulator: Simulator, commands: Any, do_tick: Any) -> AfterTick 
             controls[actor_id] = control
             answers.append([[1, actor_id]])
             continue
-        if controls:
+        if controls and _kind(command) not in _BESIDE_CONTROLS:
             fleet.set_controls(list(controls), list(controls.values()))
             controls = {}
         answers.append(_answer(simulator, command))
@@ -84,6 +87,15 @@ def _steered(fleet: VehicleFleet, drivers: Container[int], command: Any) -> tupl
     except (InvalidArgument, LookupError, TypeError, ValueError):
         pass  # it is answered like any other command, which finds out what is wrong
     return None
+
+
+def _kind(command: Any) -> Any:
+    """Which command it is; None where it is not even one."""
+    try:
+        kind = command[0][0]
+    except (LookupError, TypeError):
+        return None
+    return kind if type(kind) is int else None
 
 
 def _answer(simulator: Simulator, command: Any) -> list:

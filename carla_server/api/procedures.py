@@ -50,8 +50,8 @@ PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
 )
 
 
-MAY_WAIT = frozenset(("tick_cue", "apply_batch", "get_episode_settings"))
-"""Procedures whose calls the loop may park; it looks at the others no closer."""
+NOT_AT_ONCE = frozenset(("tick_cue", "apply_batch", "get_episode_settings", "get_sensor_token", "load_new_episode"))
+"""Procedures whose calls the loop may park or must remember; it looks at the others no closer."""
 
 
 def advances_time(request: Request) -> bool:

@@ -18,7 +18,6 @@ from carla_server.dynamics.vehicle_rows import (
     HAND_BRAKE,
     MOVED,
     THROTTLE,
-    EngineTables,
     Parameters,
     State,
     VehicleRows,
@@ -200,10 +199,8 @@ class VehicleFleet(VehicleRows):
         if changed.size > FEW_VEHICLES:
             return self._moved(delta_s, ground)
         for row in changed.tolist():
-            parameters = Parameters(*self._parameters[row].tolist())
-            tables = EngineTables(*(table[row].tolist() for table in self._engine_tables))
             state = State(*self.state[row].tolist())
-            ahead.after[row] = move(OF_NUMBERS, state, parameters, tables, self._rare, ground, delta_s)
+            ahead.after[row] = move(OF_NUMBERS, state, *self._mechanics_of(row), self._rare, ground, delta_s)
         return ahead.after
 
     def _moved(self, delta_s: float, ground: Ground) -> np.ndarray:
@@ -213,10 +210,8 @@ class VehicleFleet(VehicleRows):
             return np.array(move(OF_ARRAYS, before, self._p, self._tables, self._rare, ground, delta_s)).T
         return np.array(
             [
-                move(OF_NUMBERS, State(*row), parameters, tables, self._rare, ground, delta_s)
-                for row, parameters, tables in zip(
-                    self.state.tolist(), self._each_parameters, self._each_tables, strict=True
-                )
+                move(OF_NUMBERS, State(*row), *mechanics, self._rare, ground, delta_s)
+                for row, mechanics in zip(self.state.tolist(), self._each, strict=True)
             ]
         )
 

@@ -364,6 +364,15 @@ class VehicleRows(ActorRows):
         """Signed speed along the body, (N,) float64 m/s."""
         return self.velocity_mps[:, 0] * self.heading[:, 0] + self.velocity_mps[:, 1] * self.heading[:, 1]
 
+    def _mechanics_of(self, row: int) -> tuple[Parameters, EngineTables]:
+        """Parameters and tables of one vehicle as numbers, for a step of it alone."""
+        mechanics = self._mechanics.get(row)
+        if mechanics is None:
+            parameters = Parameters(*self._parameters[row].tolist())
+            tables = EngineTables(*(table[row].tolist() for table in self._engine_tables))
+            mechanics = self._mechanics[row] = parameters, tables
+        return mechanics
+
     def _place(self, row: int, pose: np.ndarray) -> None:
         """Put a vehicle at x, y, z (metres), pitch, yaw, roll (degrees)."""
         self.position_m[row] = pose[:3]
@@ -385,14 +394,12 @@ class VehicleRows(ActorRows):
         self.mass_kg = self._p.mass_kg
         self.front_m = self.box_center_m[:, 0] + self.extent_m[:, 0]
         self.yaw_inertia_kgm2 = self._p.gyration2_m2 * self._p.mass_kg
+        self._mechanics: dict[int, tuple[Parameters, EngineTables]] = {}
         tables = self._engine_tables = EngineTables(self._steering_table, self._acceleration_table, self._lever_table)
         if len(self) > FEW_VEHICLES:
             self._tables = EngineTables(*map(Curves.of, tables))
         else:
-            self._each_parameters = [Parameters(*row) for row in self._parameters.tolist()]
-            self._each_tables = [
-                EngineTables(*rows) for rows in zip(*(table.tolist() for table in tables), strict=True)
-            ]
+            self._each = [self._mechanics_of(row) for row in range(len(self))]
         self._look_around()
 
     def _look_around(self) -> None:

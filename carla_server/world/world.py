@@ -258,7 +258,13 @@ class World:
         if isinstance(actor, Vehicle | Walker):
             fleet = self.vehicles if isinstance(actor, Vehicle) else self.walkers
             row = fleet.index_of(actor.actor_id)
-            return (*fleet.position_m[row].tolist(), *np.degrees(fleet.rotation_rad[row]).tolist())
+            pitch_rad, yaw_rad, roll_rad = fleet.rotation_rad[row].tolist()
+            return (
+                *fleet.position_m[row].tolist(),
+                math.degrees(pitch_rad),
+                math.degrees(yaw_rad),
+                math.degrees(roll_rad),
+            )
         if actor.attachment is not None and actor.attachment.parent_id in self.actors:
             return self._attached_pose(actor.attachment)
         return actor.pose
@@ -411,8 +417,10 @@ class World:
         boxes = [spawning.world_box(other, self.pose_of(other)) for other in near]
         return bool(overlapping(box, BoxArray.of(boxes)).any() or overlapping(box, self._obstacles).any())
 
-    def _attached_pose(self, attachment: Attachment) -> Pose:
-        parent = self.pose_of(self.actor(attachment.parent_id))
+    def _attached_pose(self, attachment: Attachment, parent: Pose | None = None) -> Pose:
+        """World pose of what hangs on an actor; `parent` is that actor's pose where it is known."""
+        if parent is None:
+            parent = self.pose_of(self.actor(attachment.parent_id))
         if attachment.spring_arm:
             parent = (*parent[:3], 0.0, parent[4], 0.0)
         return compose(parent, attachment.pose)
@@ -430,12 +438,16 @@ class World:
                 self.walkers.fall(other.actor_id)
 
     def _follow_parents(self) -> None:
+        poses: dict[int, Pose] = {}  # a vehicle carries many sensors
         for actor in self._attached:
             attachment = actor.attachment
             parent = self.actors.get(attachment.parent_id) if attachment else None
             if parent is None or attachment is None:
                 continue
-            actor.pose = self._attached_pose(attachment)
+            parent_pose = poses.get(parent.actor_id)
+            if parent_pose is None:
+                parent_pose = poses[parent.actor_id] = self.pose_of(parent)
+            actor.pose = self._attached_pose(attachment, parent_pose)
             self._table.write_attached(actor, parent)
 
     def _write_vehicles(self) -> None:
