@@ -93,6 +93,8 @@ def check_store(root: str | os.PathLike[str], progress: Callable[[int, int], Non
 def _frame_faults(view: StoredFrame) -> Iterator[str]:
     try:
         frame = view.load()
+        if "scene" in view.files:
+            view.load_scene()
     except StoreError as error:
         yield str(error)
         return

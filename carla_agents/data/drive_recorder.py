@@ -10,7 +10,9 @@ import carla
 import numpy as np
 
 from carla_agents.data.drives import Drive
+from carla_agents.data.paired_recording import PairedRecording
 from carla_agents.data.recording_config import RecordingConfig
+from carla_agents.data.scene_capture import SceneCapture
 from carla_agents.data.steering_noise import SteeringNoise
 from carla_agents.data.stop_request import StopRequest
 from carla_agents.data.store_writer import StoreWriter
@@ -22,6 +24,7 @@ from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.driving.traffic import Traffic, TrafficConfig, derive_seed
 from carla_agents.simulator.events import CollisionSensor
 from carla_agents.simulator.frame import Control, Frame
+from carla_agents.simulator.relighter import Relighter
 from carla_agents.simulator.rig import SensorRig, cameras
 from carla_agents.simulator.session import Session
 from carla_agents.simulator.vehicle_state import VehicleState
@@ -42,10 +45,17 @@ class DriveRecorder:
         drive: what to drive.
         config: how.
         store: where the frames go; the route must be new to it.
+        relighter: makes the drive's true variants while it is driven; None leaves them to a replay.
     """
 
     def __init__(
-        self, session: Session, planner: RoutePlanner, drive: Drive, config: RecordingConfig, store: StoreWriter
+        self,
+        session: Session,
+        planner: RoutePlanner,
+        drive: Drive,
+        config: RecordingConfig,
+        store: StoreWriter,
+        relighter: Relighter | None = None,
     ) -> None:
         self._session = session
         self._drive = drive
@@ -71,6 +81,10 @@ class DriveRecorder:
             enliven_m=self._route.points_m[:, :2],
         )
         switch_lamps(session, [self._ego, *traffic.vehicles], drive.weather)
+        self._pairs = None
+        if relighter is not None and drive.other_pairs:
+            vehicle_ids = [self._ego.id, *(vehicle.id for vehicle in traffic.vehicles)]
+            self._pairs = PairedRecording(relighter, drive.other_pairs, vehicle_ids)
         for _ in range(_SETTLING_TICKS):
             session.tick()
 
@@ -88,7 +102,8 @@ class DriveRecorder:
             Stopped: a stop was asked for; the route stays unfinished in the store.
         """
         session, config, drive = self._session, self._config, self._drive
-        self._store.begin_route(drive.route_id, split=drive.split, metadata=self._metadata())
+        scene = SceneCapture(session, self._ego) if config.scene else None
+        self._store.begin_route(drive.route_id, split=drive.split, metadata=self._metadata(scene))
         expert = Expert(session, self._ego, self._route, config.expert)
         geometry = controller_config(self._ego)
         delta_s = session.config.fixed_delta_s
@@ -112,7 +127,13 @@ class DriveRecorder:
                 if standing == 0 or (standing - 1) % config.standing_every == 0:
                     pictures = rig.gather(session.frame_id)
                     frame = _frame(drive, state, first, expert, control, applied, pictures)
-                    self._store.append(drive.route_id, frame)
+                    size_px = (config.camera.width_px, config.camera.height_px)
+                    relit = None
+                    if self._pairs is not None:
+                        relit = self._pairs.relight(rig.actor_id("rgb"), session.frame_id, size_px)
+                    key = self._store.append(drive.route_id, frame, scene=None if scene is None else scene.read())
+                    if self._pairs is not None and relit is not None:
+                        self._pairs.keep(self._store, key, relit)
                     frames += 1
                     tell(expert.progress.completion, frames)
                 stop.check(
@@ -140,9 +161,10 @@ class DriveRecorder:
             return "completed"
         return "time limit" if elapsed_s >= self._config.max_drive_s else ""
 
-    def _metadata(self) -> dict[str, object]:
+    def _metadata(self, scene: SceneCapture | None) -> dict[str, object]:
         drive, route = self._drive, self._route
         return {
+            **({} if scene is None else {"scene": scene.cast.to_json()}),
             "map": self._session.map.name.split("/")[-1],
             "seed": drive.seed,
             "condition": drive.condition,

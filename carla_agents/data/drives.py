@@ -10,6 +10,19 @@ from carla_agents.driving.traffic import derive_seed
 
 
 @dataclass(frozen=True)
+class PairedCondition:
+    """A condition whose true variants are kept beside every frame of a drive: its name and 14 numbers of weather."""
+
+    condition: str
+    weather: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_id(self.condition, "condition")
+        if len(self.weather) != 14:
+            raise ValueError(f"weather of {self.condition} has {len(self.weather)} numbers, CARLA has 14")
+
+
+@dataclass(frozen=True)
 class Drive:
     """One drive: where, in which weather, with which traffic.
 
@@ -20,6 +33,7 @@ class Drive:
         seed: decides the route (where no places are given), the traffic and the steering noise.
         split: e.g. `train`.
         places_in_world_m: (x, y, z) to drive through in order, at least two; None drives a random route.
+        pairs: conditions that every frame is shown under too; the drive's own is left out.
     """
 
     route_id: str
@@ -28,6 +42,7 @@ class Drive:
     seed: int
     split: str = "train"
     places_in_world_m: tuple[tuple[float, float, float], ...] | None = None
+    pairs: tuple[PairedCondition, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("route_id", "condition", "split"):
@@ -38,6 +53,14 @@ class Drive:
             raise ValueError(
                 f"drive {self.route_id} has {len(self.places_in_world_m)} place(s), at least 2 are needed"
             )
+        names = [pair.condition for pair in self.pairs]
+        if len(set(names)) != len(names):
+            raise ValueError(f"pairs of drive {self.route_id} are {names}; each condition may be named once")
+
+    @property
+    def other_pairs(self) -> tuple[PairedCondition, ...]:
+        """The paired conditions without the drive's own, whose true picture is the frame itself."""
+        return tuple(pair for pair in self.pairs if pair.condition != self.condition)
 
 
 def plan_drives(
@@ -47,6 +70,7 @@ def plan_drives(
     *,
     split: str = "train",
     paired: bool = False,
+    pairs: Sequence[PairedCondition] = (),
 ) -> list[Drive]:
     """Random drives over conditions.
 
@@ -57,6 +81,7 @@ def plan_drives(
         split: recorded with every drive; another split gives other routes.
         paired: the n-th drives of all conditions have the same route and traffic, so that on the embedded server
             their frames show the same instants under different weather.
+        pairs: conditions that every frame is shown under too.
 
     Returns:
         drives in a fixed order, conditions taking turns.
@@ -79,6 +104,7 @@ def plan_drives(
                         weather=tuple(float(v) for v in weathers[condition]),
                         seed=derive_seed(seed, purpose),
                         split=split,
+                        pairs=tuple(pairs),
                     )
                 )
     return drives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -12,12 +13,15 @@ from pathlib import Path
 from carla_agents.data.drive_recorder import DriveRecorder
 from carla_agents.data.drives import Drive
 from carla_agents.data.errors import StoreError
+from carla_agents.data.pair_replay import ReplayConfig, replay_pairs
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.recording_config import RecordingConfig, estimated_bytes
 from carla_agents.data.stop_request import StopRequest
 from carla_agents.data.store_writer import StoreWriter
+from carla_agents.data.true_variants import missing_true_variants
 from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
+from carla_agents.simulator.relighter import Relighter, can_relight
 from carla_agents.simulator.session import Session, SimulatorConfig
 
 _RESERVE_BYTES = 64 << 20
@@ -56,6 +60,9 @@ def record(
     Finished drives are skipped and an unfinished one is driven anew, so the store ends up the same (on the embedded
     server byte for byte). A drive in which the Traffic Manager stalled is driven anew as well, at most twice.
 
+    True variants of drives with `pairs` are made at once where the server can relight, and elsewhere by replaying
+    each drive after it was recorded.
+
     Args:
         root: folder of the store; created if absent.
         drives: what to drive, in this order.
@@ -78,23 +85,35 @@ def record(
         store.resume()
         finished = {route.route_id for route in store.routes()}
         waiting = [drive for drive in drives if drive.route_id not in finished]
-        if not waiting:
+        if not waiting and not any(_unpaired(store, drive) for drive in drives):
             return made
-        _check_space(store.root, estimated_bytes(config, len(waiting)))
+        variants = sum(len(drive.other_pairs) for drive in waiting)
+        _check_space(store.root, estimated_bytes(config, len(waiting), variants / max(len(waiting), 1)))
         frames = 0
-        with Session.open(config.simulator) as session:
+        with Session.open(config.simulator) as session, contextlib.ExitStack() as resources:
             planner = RoutePlanner(session.map)
+            relighter = None
+            if variants and can_relight(session):
+                relighter = resources.enter_context(Relighter(session))
             for number, drive in enumerate(waiting, start=len(drives) - len(waiting)):
                 _check_space(store.root, 0)
                 tell = _Teller(on_frame, drive, number, len(drives), frames)
                 try:
-                    frames += _drive_attempts(session, planner, drive, config, store, stop, tell)
+                    frames += _drive_attempts(session, planner, drive, config, store, relighter, stop, tell)
                 except SimulatorError:
                     # Ctrl-C reaches an embedded server too: then its loss is a consequence, not the news.
                     stop.check(f"{number} of {len(drives)} drives are recorded; the same command goes on from here")
                     raise
                 made.append(drive.route_id)
+            for drive in drives:
+                if _unpaired(store, drive):
+                    replay_pairs(session, store, drive.route_id, drive.other_pairs, ReplayConfig(), stop)
     return made
+
+
+def _unpaired(store: StoreWriter, drive: Drive) -> bool:
+    """Whether a drive lacks true variants that it should have."""
+    return bool(missing_true_variants(store, drive.route_id, [pair.condition for pair in drive.other_pairs]))
 
 
 def _drive_attempts(
@@ -103,6 +122,7 @@ def _drive_attempts(
     drive: Drive,
     config: RecordingConfig,
     store: StoreWriter,
+    relighter: Relighter | None,
     stop: StopRequest,
     tell: _Teller,
 ) -> int:
@@ -110,7 +130,7 @@ def _drive_attempts(
     attempt = 1
     while True:
         try:
-            return DriveRecorder(session, planner, drive, config, store).run(stop, tell)
+            return DriveRecorder(session, planner, drive, config, store, relighter).run(stop, tell)
         except TrafficManagerStalled as error:
             store.resume()
             if attempt == _MAX_ATTEMPTS:

@@ -24,6 +24,8 @@ class RecordingConfig:
     """The camera on the ego vehicle."""
     modalities: tuple[str, ...] = ("rgb", "seg", "depth_m")
     """Pictures to record: `rgb` and any of `seg`, `depth_m`, `instance`."""
+    scene: bool = True
+    """Keep where every vehicle, walker and lamp was, so that drives can be replayed under other weather."""
     every_ticks: int = 5
     """A frame is recorded every so many ticks (and only then rendered)."""
     standing_every: int = 4
@@ -61,9 +63,11 @@ class RecordingConfig:
             raise ValueError(f"max_drive_s is {self.max_drive_s}, allowed > 0")
 
 
-def estimated_bytes(config: RecordingConfig, drives: int) -> int:
-    """About how much disk `drives` random drives need."""
+def estimated_bytes(config: RecordingConfig, drives: int, variants_per_frame: float = 0.0) -> int:
+    """About how much disk `drives` random drives need, each frame with so many true variants."""
     pixels = config.camera.width_px * config.camera.height_px
     bytes_per_frame = sum(_BYTES_PER_PIXEL[m] for m in config.modalities) * pixels + 1000
+    bytes_per_frame += variants_per_frame * _BYTES_PER_PIXEL["rgb"] * pixels
+    bytes_per_frame += 100 * (1 + config.vehicles + 4 * config.walkers) if config.scene else 0
     seconds = config.route_length_m / (0.5 * config.expert.cruise_mps)
     return int(drives * seconds / (config.every_ticks * config.simulator.fixed_delta_s) * bytes_per_frame)

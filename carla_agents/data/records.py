@@ -10,13 +10,14 @@ import numpy as np
 
 from carla_agents.data import images
 from carla_agents.data.errors import StoreError
+from carla_agents.data.scene import SceneState
 from carla_agents.simulator.frame import Command, Control, Frame
 
 if TYPE_CHECKING:
     from carla_agents.data.store import Store
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,80}")
-_PLANES = ("rgb", "seg", "depth", "instance")
+_PLANES = ("rgb", "seg", "depth", "instance", "scene")
 
 
 def check_id(value: str, what: str) -> str:
@@ -58,7 +59,7 @@ class StoredFrame:
         size_px: (width, height).
         frame_id, elapsed_s, speed_mps, ego_to_world, command, target_point_in_ego_m, control, condition, scalars:
             as in `Frame`.
-        files: one file per recorded plane: `rgb`, and where recorded `seg`, `depth`, `instance`.
+        files: one file per recorded plane: `rgb`, and where recorded `seg`, `depth`, `instance`, and `scene`.
     """
 
     key: str
@@ -131,11 +132,19 @@ class StoredFrame:
         file = self._file("instance")
         return images.decode_ids(self.store.read_bytes(file), file.name, self.size_px, np.uint16)
 
+    def load_scene(self) -> SceneState:
+        """Where everybody was.
+
+        Raises:
+            StoreError: not recorded, missing or damaged.
+        """
+        file = self._file("scene")
+        return SceneState.unpack(self.store.read_bytes(file), file.name)
+
     def _file(self, plane: str) -> StoredFile:
         if plane not in self.files:
-            raise StoreError(
-                f"frame {self.key} has no {plane}, only {sorted(self.files)}: record it with that camera"
-            )
+            advice = "record it anew" if plane == "scene" else "record it with that camera"
+            raise StoreError(f"frame {self.key} has no {plane}, only {sorted(self.files)}: {advice}")
         return self.files[plane]
 
 

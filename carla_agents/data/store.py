@@ -31,7 +31,9 @@ from carla_agents.data.records import (
 )
 
 FORMAT = "syndiff-store"
-VERSION = 1
+VERSION = 2
+"""Written by new stores. Version 2 added the scene of a frame; stores of version 1 are read, and grow without it."""
+_FIRST_WITH_SCENES = 2
 MAX_FILE_BYTES = 64 << 20
 """Largest picture file that is read."""
 
@@ -47,6 +49,7 @@ class Store:
         """Use `Store.read` (or `StoreWriter.open`)."""
         self.root = root
         self.rgb_codec: images.RgbCodec = "png"
+        self._version = VERSION
         self._splits: dict[str, tuple[str, dict[str, Any]]] = {}
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._frames: dict[str, list[StoredFrame]] = {}
@@ -65,6 +68,11 @@ class Store:
         store._read_format()
         store._load(read_index(store.root / "index.log")[0])
         return store
+
+    @property
+    def keeps_scenes(self) -> bool:
+        """Whether frames of this store may have scenes; False for stores of version 1."""
+        return self._version >= _FIRST_WITH_SCENES
 
     def routes(self) -> list[StoredRoute]:
         """Every route, in order of recording."""
@@ -182,8 +190,11 @@ class Store:
             ) from error
         if not isinstance(form, dict) or form.get("format") != FORMAT or form.get("rgb_codec") not in ("png", "jpeg"):
             raise StoreError(f"{path} does not describe a {FORMAT}: {str(form)[:200]}")
-        if form.get("version") != VERSION:
-            raise StoreError(f"{self.root} has format version {form.get('version')}, this program reads {VERSION}")
+        if form.get("version") not in range(1, VERSION + 1):
+            raise StoreError(
+                f"{self.root} has format version {form.get('version')}, this program reads 1 to {VERSION}"
+            )
+        self._version = int(form["version"])
         self.rgb_codec = form["rgb_codec"]
 
     def _load(self, records: list[dict[str, Any]]) -> None:

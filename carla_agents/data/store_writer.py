@@ -28,6 +28,7 @@ from carla_agents.data.index import pack_record
 from carla_agents.data.journal import UNFINISHED, Journal
 from carla_agents.data.planes import check_planes, encoded_planes, original_plane
 from carla_agents.data.records import StoredFile, StoredVariant, check_id, frame_key, frame_record
+from carla_agents.data.scene import SceneState
 from carla_agents.data.store import FORMAT, VERSION, Store
 from carla_agents.simulator.frame import Frame
 
@@ -142,7 +143,13 @@ class StoreWriter(Store):
             raise disk_error(f"begin route {route_id}", error) from error
         self._commit(record, {}, f"begin route {route_id}")
 
-    def append(self, route_id: str, frame: Frame, originals: Mapping[str, Path] | None = None) -> str:
+    def append(
+        self,
+        route_id: str,
+        frame: Frame,
+        originals: Mapping[str, Path] | None = None,
+        scene: SceneState | None = None,
+    ) -> str:
         """Keep the next frame of a route; once this returns, killing the process does not lose it.
 
         Args:
@@ -152,13 +159,14 @@ class StoreWriter(Store):
                 the store would read it. It becomes part of the store by a hard link, so its pixels exist once on the
                 disk; where the file system cannot link it is copied (`copied_files` counts these). Changing such an
                 original in place later is found by its CRC and refused, as any change of the store is.
+            scene: where everybody was, so that the frame can be replayed.
 
         Returns:
             its key, `<route_id>/<000000>`, counted from 0.
 
         Raises:
-            ValueError: the route was not begun or is finished, the frame breaks its contract, or an original holds
-                something else than the frame.
+            ValueError: the route was not begun or is finished, the frame breaks its contract, an original holds
+                something else than the frame, or the store is too old for scenes.
             StoreError: the disk refused it; the store is as it was before.
         """
         self._check_open_route(route_id)
@@ -169,6 +177,12 @@ class StoreWriter(Store):
         planes = {
             plane: original_plane(frame, plane, sources[plane], self.rgb_codec) for plane in sources
         } | encoded_planes(frame, self.rgb_codec, without=sources)
+        if scene is not None:
+            if not self.keeps_scenes:
+                raise ValueError(
+                    f"the store {self.root} has format version 1, which keeps no scenes: use a new folder"
+                )
+            planes["scene"] = (scene.pack(), "bin")
         stem = f"routes/{route_id}/frames/{key[-6:]}"
         files = {
             plane: StoredFile(f"{stem}.{plane}.{suffix}", len(data), zlib.crc32(data))

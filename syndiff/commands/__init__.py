@@ -11,6 +11,7 @@ from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
 from syndiff.commands.import_data import ImportData
+from syndiff.commands.pairs import Pairs
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.synthesize import Synthesize
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "serve": Serve,
     "carla-root": CarlaRoot,
     "record": Record,
+    "pairs": Pairs,
     "import": ImportData,
     "synthesize": Synthesize,
     "train": Train,

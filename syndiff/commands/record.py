@@ -16,6 +16,12 @@ class Record:
     """Weather and light of the drives, e.g. clear-day rain-night."""
     drives: tuple[int, ...] = (8,)
     """Drives per condition: one number for all, or one for each."""
+    pairs: tuple[str, ...] = ()
+    """Conditions under which every frame is also shown, e.g. rain-night fog-day, or core12 for all twelve.
+
+    The embedded simulator relights the instant itself; on another CARLA the drive is replayed, and pictures whose
+    labels or depth do not agree are rejected.
+    """
     paired: bool = False
     """The n-th drives of all conditions are the same drive: pixel-aligned pairs on the embedded simulator."""
     split: str = "train"
@@ -52,8 +58,10 @@ class Record:
         from carla_agents.data.recording_config import RecordingConfig
         from carla_agents.data.recording_display import RecordingDisplay
         from carla_agents.data.store import Store
+        from carla_agents.data.true_variants import PairCounts
         from carla_agents.policies.base import CameraSpec
         from carla_agents.simulator.session import SimulatorConfig
+        from syndiff.commands.pairs import paired_conditions
 
         counts = self._counts()
         weathers = {name: Condition.parse(name).to_weather().as_tuple() for name in counts}
@@ -72,11 +80,15 @@ class Record:
             vehicles=self.vehicles,
             walkers=self.walkers,
         )
-        drives = plan_drives(counts, weathers, self.seed, split=self.split, paired=self.paired)
+        pairs = paired_conditions(self.pairs)
+        drives = plan_drives(counts, weathers, self.seed, split=self.split, paired=self.paired, pairs=pairs)
         with RecordingDisplay() as display:
             made = record(self.out, drives, config, seed=self.seed, on_frame=display)
-        frames = sum(1 for _ in Store.read(self.out).frames())
+        store = Store.read(self.out)
+        frames = len(store.frames())
         print(f"{self.out}: {len(made)} drives recorded now, {len(drives)} in all, {frames} frames")
+        if pairs:
+            print(f"true variants: {PairCounts.of(store)}")
         return 0
 
     def _counts(self) -> dict[str, int]:
