@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from carla_server.render.shapes import people, props
+from carla_server.render.shapes import furniture, people, props, signboards
 from carla_server.render.shapes import vehicle_profiles as profiles
 from carla_server.render.shapes.vehicles import vehicle_mesh
 from carla_server.roads.mesh import Mesh
@@ -14,9 +14,9 @@ from carla_server.roads.mesh import Mesh
 Extent = tuple[float, float, float]
 Builder = Callable[[Extent, int], Mesh]
 
-_POLICE = replace(profiles.SEDAN, light_bar=-0.12)
-_AMBULANCE = replace(profiles.VAN, light_bar=0.25)
-_FIRE_TRUCK = replace(profiles.TRUCK, light_bar=0.70)
+_POLICE = replace(profiles.SEDAN, light_bar=-0.12, stripe_rgb=(0.08, 0.16, 0.55))
+_AMBULANCE = replace(profiles.VAN, light_bar=0.25, stripe_rgb=(0.75, 0.08, 0.06))
+_FIRE_TRUCK = replace(profiles.TRUCK, light_bar=0.70, stripe_rgb=(0.85, 0.72, 0.08))
 
 # The first fragment found in the blueprint id wins: longer and more special ones come first.
 _VEHICLES: tuple[tuple[str, Builder], ...] = (
@@ -53,6 +53,16 @@ _VEHICLES: tuple[tuple[str, Builder], ...] = (
     ),
 )
 _PROPS: tuple[tuple[str, Builder], ...] = (
+    ("warning", lambda extent, _: signboards.warning_mesh(extent)),
+    ("streetsign", lambda extent, _: signboards.street_sign_mesh(extent)),
+    ("advertisement", lambda extent, _: signboards.advertisement_mesh(extent)),
+    ("busstop", lambda extent, _: signboards.shelter_mesh(extent)),
+    *((name, lambda extent, _: furniture.seat_mesh(extent)) for name in ("chair", "swingcouch")),
+    *((name, lambda extent, _: furniture.table_mesh(extent)) for name in ("table",)),
+    *((name, lambda extent, _: furniture.container_mesh(extent)) for name in ("container", "platformgarbage")),
+    ("plantpot", lambda extent, _: furniture.plant_pot_mesh(extent)),
+    ("barrel", lambda extent, _: furniture.barrel_mesh(extent)),
+    *((name, lambda extent, _: furniture.bag_mesh(extent)) for name in ("bag", "purse", "garbage", "dirtdebris")),
     ("cone", lambda extent, _: props.cone_mesh(extent)),
     ("barrier", lambda extent, _: props.barrier_mesh(extent)),
     ("bench", props.bench_mesh),

@@ -51,7 +51,7 @@ def bench_mesh(extent_m: Extent, detail: int) -> Mesh:
     for y in (-0.8 * half_y, 0.8 * half_y):
         box(builder, (-half_x, y - 0.04, 0), (half_x, y + 0.04, 0.42), _STEEL, Material.METAL, tag)
         box(builder, (-half_x, y - 0.04, 0.42), (-half_x + 0.07, y + 0.04, 0.88), _STEEL, Material.METAL, tag)
-    for x in (-0.75, -0.1, 0.55):
+    for x in (-0.75, -0.125, 0.5):
         box(
             builder,
             (x * half_x, -half_y, 0.42),
@@ -182,13 +182,15 @@ def barrier_mesh(extent_m: Extent) -> Mesh:
             if not along_x:
                 low, high = (low[1], low[0], low[2]), (high[1], high[0], high[2])
             box(builder, low, high, color, Material.MATTE, _ANY_TAG)
-    for sign in (-0.85, 0.85):
-        x, y = (sign * length, 0.0) if along_x else (0.0, sign * length)
+    feet = min(0.3, half_x), min(0.3, half_y)
+    reach = length - max(0.05, feet[0] if along_x else feet[1])
+    for sign in (-1.0, 1.0):
+        x, y = (sign * reach, 0.0) if along_x else (0.0, sign * reach)
         box(builder, (x - 0.05, y - 0.05, 0), (x + 0.05, y + 0.05, 1.8 * half_z), _STEEL, Material.METAL, _ANY_TAG)
         box(
             builder,
-            (x - min(0.3, half_x), y - min(0.3, half_y), 0),
-            (x + min(0.3, half_x), y + min(0.3, half_y), 0.05),
+            (x - feet[0], y - feet[1], 0),
+            (x + feet[0], y + feet[1], 0.05),
             _STEEL,
             Material.METAL,
             _ANY_TAG,

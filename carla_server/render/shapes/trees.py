@@ -1,4 +1,4 @@
-"""Trees in three kinds and four levels of detail, one unit high (crown half a unit wide or less)."""
+"""Trees in five kinds and four levels of detail, one unit high (crown half a unit wide or less)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from carla_server.render.shapes.solids import cylinder, unit_sphere
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
 from carla_server.semantics import SemanticTag
 
-TREE_KINDS = 3
+TREE_KINDS = 5
+BUSH = 4
 _TAG = int(SemanticTag.VEGETATION)
 _BARK = (0.30, 0.24, 0.18)
-_GREEN = np.array([0.25, 0.36, 0.15])
+_GREEN, _NEEDLES = np.array([0.25, 0.36, 0.15]), np.array([0.15, 0.26, 0.16])
+_CONIFER = 3
 # (x, y, z, radius across, radius up) of each clump of leaves.
 _CLUMPS = (
     (
@@ -27,19 +29,26 @@ _CLUMPS = (
         (0.02, 0.2, 0.78, 0.26, 0.18),
         (0.0, -0.2, 0.6, 0.22, 0.15),
     ),
+    (
+        (0, 0, 0.26, 0.25, 0.15),
+        (0, 0, 0.44, 0.20, 0.15),
+        (0, 0, 0.62, 0.145, 0.15),
+        (0, 0, 0.82, 0.085, 0.19),
+    ),
+    ((0, 0, 0.22, 0.36, 0.23), (0.2, 0.12, 0.16, 0.26, 0.17), (-0.2, -0.1, 0.17, 0.27, 0.18)),
 )
 
 
 def tree_mesh(kind: int, detail: int) -> Mesh:
-    """A round tree (0), a tall narrow one (1) or a wide one (2); detail 3 near, 2 middle, 1 far, 0 a few pixels.
+    """A round tree (0), a tall narrow one (1), a wide one (2), a conifer (3) or a bush (4).
 
-    The smallest has one blob over all clumps.
+    Detail 3 is near, 2 middle, 1 far, 0 a few pixels: that has one blob over all clumps.
     """
     builder = MeshBuilder()
     clumps = _CLUMPS[kind] if detail else (_around(_CLUMPS[kind]),)
     top = min(clump[2] for clump in _CLUMPS[kind]) + 0.05
     sides = (3, 3, 5, 8)[detail]
-    trunk = (0.035, 0.028, 0.03)[kind]
+    trunk = (0.035, 0.028, 0.03, 0.024, 0.03)[kind]
     cylinder(
         builder, (0, 0, -0.02), (0, 0, top), trunk, _BARK, Material.BARK, _TAG, end_radius_m=trunk * 0.55, sides=sides
     )
@@ -49,6 +58,7 @@ def tree_mesh(kind: int, detail: int) -> Mesh:
                 builder, (0, 0, top * 0.6), (x, y, z - across * 0.2), trunk * 0.5, _BARK, Material.BARK, _TAG, sides=5
             )
     sphere = unit_sphere(max(detail - 1, 0)).reshape(-1, 3)
+    leaf_color = _NEEDLES if kind == _CONIFER else _GREEN
     for number, (x, y, z, across, up) in enumerate(clumps):
         wobble = np.sin(sphere[:, 0] * 5 + number) * np.sin(sphere[:, 1] * 6 + 2 * number) * np.cos(sphere[:, 2] * 5)
         wobble += 0.6 * np.sin(sphere[:, 0] * 11 + 3 * number) * np.sin(sphere[:, 1] * 9) * np.sin(sphere[:, 2] * 12)
@@ -57,7 +67,13 @@ def tree_mesh(kind: int, detail: int) -> Mesh:
         # Leaves are darker below and inside: cheap sky occlusion.
         height = np.clip((points[:, 2] - 0.35) / 0.6, 0, 1)
         shade = (0.55 + 0.30 * height + 0.22 * np.clip(sphere[:, 2], -1, 1)) * (1 + 0.18 * wobble)
-        builder.triangles(points, np.clip(_GREEN * shade[:, None], 0, 1), Material.FOLIAGE, _TAG, normals=sphere)
+        builder.triangles(
+            points,
+            np.clip(leaf_color * shade[:, None], 0, 1),
+            Material.FOLIAGE,
+            _TAG,
+            normals=sphere,
+        )
     return builder.build()
 
 

@@ -24,6 +24,7 @@ class VehicleProfile:
         tall_lamps: tail lamps stand upright (vans, buses) rather than lie flat.
         cargo: (rear, front, foot, top) of a box on the chassis, or None.
         light_bar: position along of a flashing light bar on the roof, or None.
+        stripe_rgb: colour of the checked band of an emergency vehicle, or None.
     """
 
     belt: Curve
@@ -40,6 +41,7 @@ class VehicleProfile:
     tall_lamps: bool = False
     cargo: tuple[float, float, float, float] | None = None
     light_bar: float | None = None
+    stripe_rgb: tuple[float, float, float] | None = None
 
 
 SEDAN = VehicleProfile(

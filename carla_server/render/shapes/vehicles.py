@@ -44,6 +44,8 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
     _lamps(builder, profile, half_length, half_width, height, detail)
     if detail > 1:
         _trim(builder, profile, half_length, half_width, height)
+    if profile.stripe_rgb is not None:
+        _stripes(builder, profile, profile.stripe_rgb, half_length, half_width, height)
     if profile.light_bar is not None:
         _light_bar(builder, profile.light_bar * half_length, half_width, height)
     return builder.build()
@@ -271,6 +273,46 @@ def _trim(
         low = (mirror_x - 0.08, side * half_width * 0.93, mirror_z)
         high = (mirror_x + 0.06, side * (half_width * 0.93 + 0.17), mirror_z + 0.14)
         box(builder, low, high, _WHITE, Material.CAR_PAINT, 0)
+
+
+def _stripes(
+    builder: MeshBuilder,
+    profile: VehicleProfile,
+    stripe_rgb: Color,
+    half_length: float,
+    half_width: float,
+    height: float,
+) -> None:
+    """A band of squares in two colours along both sides and over the tail, as emergency vehicles wear it."""
+    low = profile.floor + (0.30 if profile.cargo is None else 0.20)
+    rear, front = (-0.92, 0.80) if profile.cargo is None else (profile.cargo[0], profile.cargo[1])
+    edges = np.linspace(rear, front, 15) * half_length
+    colors = (stripe_rgb, _WHITE)
+    reach = half_width * (1.0 if profile.cargo is not None else 0.985)
+    for side in (-1.0, 1.0):
+        y0, y1 = side * (reach - 0.03), side * (reach + 0.012)
+        for index, (x0, x1) in enumerate(pairwise(edges)):
+            box(
+                builder,
+                (x0, min(y0, y1), low * height),
+                (x1, max(y0, y1), (low + 0.07) * height),
+                colors[index % 2],
+                Material.MATTE,
+                _ANY_TAG,
+                bottom=False,
+            )
+    x = (profile.cargo[0] if profile.cargo else -1.0) * half_length
+    ys = np.linspace(-0.62, 0.62, 8) * half_width
+    for index, (y0, y1) in enumerate(pairwise(ys)):
+        box(
+            builder,
+            (x - 0.012, y0, (low + 0.12) * height),
+            (x + 0.03, y1, (low + 0.19) * height),
+            colors[index % 2],
+            Material.MATTE,
+            _ANY_TAG,
+            bottom=False,
+        )
 
 
 def _light_bar(builder: MeshBuilder, x: float, half_width: float, height: float) -> None:

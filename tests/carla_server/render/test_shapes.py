@@ -12,9 +12,11 @@ from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.parts import Part
 from carla_server.render.shapes.signals import sign_mesh
 from carla_server.render.shapes.solids import crease_normals, unit_sphere
+from carla_server.render.shapes.trees import TREE_KINDS, tree_mesh
 from carla_server.roads.mesh import Material
 from carla_server.roads.town import Placement, PropKind
 from carla_server.semantics import SemanticTag
+from carla_server.world.prop_blueprints import PROP_EXTENTS_M
 
 CAR_EXTENT_M = (2.4, 0.93, 0.74)
 
@@ -118,3 +120,45 @@ def test_cells_hold_every_triangle_once_with_the_broad_ones_first():
     assert cells.counts[:, 0].sum() == len(vertices)
     assert (np.diff(cells.counts, axis=1) <= 0).all()
     assert sorted(map(bytes, cells.vertices)) == sorted(map(bytes, vertices))
+
+
+@pytest.mark.parametrize("name", sorted(PROP_EXTENTS_M))
+def test_every_prop_fills_its_box_and_stays_in_it(name):
+    extent = np.array(PROP_EXTENTS_M[name])
+    mesh = shape_builder(f"static.prop.{name}")(tuple(extent), 3)
+    low, high = mesh.vertices["position_m"].min(0), mesh.vertices["position_m"].max(0)
+    assert (low > np.array([-extent[0], -extent[1], 0.0]) - 0.06).all()
+    assert (high < np.array([extent[0], extent[1], 2 * extent[2]]) + 0.1).all()
+    assert high[2] - low[2] > 1.6 * extent[2]
+    assert mesh.triangle_count < 700
+
+
+def test_things_that_differ_to_the_eye_have_shapes_of_their_own():
+    names = ("box01", "container", "plasticchair", "table", "plantpot01", "warningconstruction", "busstop", "barrel")
+    counts = [shape_builder(f"static.prop.{name}")((0.5, 0.4, 0.5), 3).vertices.tobytes() for name in names]
+    assert len(set(counts)) == len(names)
+
+
+@pytest.mark.parametrize("blueprint", ["vehicle.dodge.charger_police", "vehicle.ford.ambulance"])
+def test_emergency_vehicles_wear_a_band_on_both_sides_that_their_civil_kin_lack(blueprint):
+    def white_and_coloured(name: str) -> int:
+        vertices = shape_builder(name)(CAR_EXTENT_M, 3).vertices
+        side = (np.abs(vertices["position_m"][:, 1]) > 0.98 * CAR_EXTENT_M[1]) & (vertices["ids"][:, 3] == 0)
+        bright = vertices["color"][:, :3].max(1) > 130
+        return int((side & bright & (vertices["color"][:, 3] == Material.MATTE)).sum())
+
+    assert white_and_coloured(blueprint) > 100
+    assert white_and_coloured("vehicle.tesla.model3") == 0
+
+
+def test_trees_come_in_kinds_that_fit_their_unit_box():
+    outlines = set()
+    for kind in range(TREE_KINDS):
+        counts = [tree_mesh(kind, detail).triangle_count for detail in range(4)]
+        assert counts == sorted(counts)
+        assert counts[-1] < 1600
+        vertices = tree_mesh(kind, 3).vertices
+        assert np.abs(vertices["position_m"][:, :2]).max() < 0.6
+        assert vertices["position_m"][:, 2].max() < 1.15
+        outlines.add(vertices["position_m"].tobytes())
+    assert len(outlines) == TREE_KINDS
