@@ -8,12 +8,26 @@ from carla_server.roads.lane_strips import section_stations_m
 from carla_server.roads.mesh import Material, MeshBuilder
 from carla_server.roads.opendrive import LaneSection, OpenDrive, Road, RoadMark, RoadObject, cubic_at
 from carla_server.roads.stencils import arrow_quads_m
-from carla_server.roads.surface import add_upward, ribbon
+from carla_server.roads.surface import GRASS_RGB, KERB_RGB, add_upward, ribbon
 from carla_server.semantics import SemanticTag
 
 PAINT_ABOVE_M = 0.013
 WHITE_RGB = (0.78, 0.78, 0.75)
 YELLOW_RGB = (0.80, 0.58, 0.10)
+_COLORS_RGB = {
+    "yellow": YELLOW_RGB,
+    "blue": (0.10, 0.25, 0.62),
+    "green": (0.10, 0.45, 0.18),
+    "red": (0.62, 0.10, 0.08),
+    "orange": (0.80, 0.36, 0.06),
+}
+"""Colours of OpenDRIVE's road marks; standard and white are white."""
+
+DOT_M, DOT_PERIOD_M = 0.12, 1.2
+"""Botts dots: side and spacing."""
+
+CURB_M, GRASS_EDGE_M = 0.18, 0.35
+"""Width of the stones of a mark of type curb, and of the turf of one of type grass."""
 DASH_M, GAP_M = 3.0, 4.5
 DOUBLE_GAP_M = 0.12
 """Distance of each line of a double line from the middle."""
@@ -29,7 +43,7 @@ _PAINTED_LINES = {"StopLine": 0.4, "SolidSingleWhite": 0.15}
 
 def _lines(mark: RoadMark) -> list[tuple[float, bool]]:
     """(offset to the left, dashed) of each line of a mark; empty for kerbs and unpainted edges."""
-    single = {"solid": [False], "broken": [True], "botts dots": [True]}
+    single = {"solid": [False], "broken": [True]}
     if mark.kind in single:
         return [(0.0, dashed) for dashed in single[mark.kind]]
     words = mark.kind.split()
@@ -71,8 +85,11 @@ def _add_lane_lines(builder: MeshBuilder, road: Road, section: LaneSection) -> N
             start = max(low, section.s_m + mark.s_offset_m)
             following = lane.marks[index + 1].s_offset_m if index + 1 < len(lane.marks) else np.inf
             end = min(high, section.end_s_m, section.s_m + following)
-            color = YELLOW_RGB if mark.color == "yellow" else WHITE_RGB
+            color = _COLORS_RGB.get(mark.color, WHITE_RGB)
             if end - start < 0.1:
+                continue
+            if mark.kind in ("botts dots", "curb", "grass"):
+                _add_edge_of_another_kind(builder, road, LaneSection(start, end, section.lanes), lane_id, mark, color)
                 continue
             for offset, dashed in _lines(mark):
                 if dashed:
@@ -83,6 +100,26 @@ def _add_lane_lines(builder: MeshBuilder, road: Road, section: LaneSection) -> N
                     whole = LaneSection(start, end, section.lanes)
                     s = section_stations_m(whole, STEP_M)
                     _add_line(builder, road, s, _edge_t(road, section, lane_id, s) + offset, mark.width_m, color)
+
+
+def _add_edge_of_another_kind(
+    builder: MeshBuilder, road: Road, part: LaneSection, lane_id: int, mark: RoadMark, color
+) -> None:
+    """Dots, curb stones or turf along a lane's edge."""
+    if mark.kind == "botts dots":
+        for dot in np.arange(part.s_m + DOT_PERIOD_M / 2, part.end_s_m - DOT_M, DOT_PERIOD_M):
+            s = np.array([dot, dot + DOT_M])
+            _add_line(builder, road, s, _edge_t(road, part, lane_id, s), DOT_M, color)
+        return
+    s = section_stations_m(part, STEP_M)
+    t = _edge_t(road, part, lane_id, s)
+    width_m = CURB_M if mark.kind == "curb" else GRASS_EDGE_M
+    lift = np.array([0.0, 0.0, PAINT_ABOVE_M])
+    left, right = road.position_m(s, t + width_m / 2) + lift, road.position_m(s, t - width_m / 2) + lift
+    if mark.kind == "curb":
+        add_upward(builder, ribbon(left, right), KERB_RGB, Material.CONCRETE, SemanticTag.ROAD_LINES)
+    else:
+        add_upward(builder, ribbon(left, right), GRASS_RGB, Material.GRASS, SemanticTag.TERRAIN)
 
 
 def outline_in_world_m(road: Road, item: RoadObject) -> np.ndarray:
