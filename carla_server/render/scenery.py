@@ -13,7 +13,7 @@ from carla_server.render.shapes import props, signals
 from carla_server.render.shapes.buildings import building_mesh
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
-from carla_server.render.shapes.trees import TREE_KINDS, tree_mesh
+from carla_server.render.shapes.trees import BUSH, TREE_KINDS, tree_mesh
 from carla_server.roads.mesh import VERTEX_DTYPE
 from carla_server.roads.town import Placement, PropKind, Town
 from carla_server.semantics import SemanticTag
@@ -26,6 +26,10 @@ LIGHT_INSTANCE_OFFSET = SIGN_INSTANCE_OFFSET + 5000
 CELL_M = 40.0
 BREADTHS_M = (0.26, 0.6, 1.2)
 """Triangles narrower than the first are markings and kerb faces; than the last, parts of balconies and ledges."""
+_STREET_TREES, _OPEN_GROUND_TREES = (0, 0, 0, 1, 2, 2), (0, 0, 1, 2, 3, 3, BUSH)
+"""Kinds of trees along sidewalks and elsewhere, as often as they are listed."""
+_WIDEST_STREET_TREE_M = 3.8
+_BUSH_RISE = 0.5
 _LAMP_MAP_SIDE = 512
 _LAMP_REACH_M = 16.0
 _PARKED = ("vehicle.tesla.model3", "vehicle.audi.a2", "vehicle.nissan.patrol", "vehicle.mercedes.sprinter")
@@ -189,10 +193,11 @@ class _Furniture:
         random = np.random.default_rng((placement.seed, 0xF00D))
         size, instance = placement.size_m, placement.instance + STATIC_INSTANCE_OFFSET
         if placement.kind is PropKind.TREE:
-            kind = self._trees[int(random.choice([0, 0, 1, 2]))]
+            number = int(random.choice(_STREET_TREES if size[0] < _WIDEST_STREET_TREE_M else _OPEN_GROUND_TREES))
+            kind = self._trees[number]
             tint = np.clip(128 * random.uniform((0.75, 0.85, 0.6), (1.25, 1.15, 1.1)), 0, 255)
             across = min(size[0], size[2] * 0.9)
-            scale = (across, across, size[2])
+            scale = (across, across, size[2] * (_BUSH_RISE if number == BUSH else 1.0))
             self.add(kind, placement.position_m, random.uniform(0, 360), scale, instance, tint)
         elif placement.kind is PropKind.STREET_LAMP:
             rise = size[2] / props.STREET_LAMP_HEIGHT_M if size[2] > 2.0 else 1.0

@@ -9,13 +9,16 @@ from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.mesh import Material, MeshBuilder
 from carla_server.semantics import SemanticTag
 
-ASPHALT_RGB = (0.125, 0.125, 0.13)
+ASPHALT_RGB = (0.150, 0.149, 0.150)
 PARKING_RGB = (0.165, 0.165, 0.165)
 BIKING_RGB = (0.20, 0.115, 0.10)
 SHOULDER_RGB = (0.145, 0.143, 0.14)
 PAVING_RGB = (0.37, 0.36, 0.345)
 KERB_RGB = (0.47, 0.465, 0.45)
 GRASS_RGB = (0.20, 0.27, 0.10)
+
+_COUNTRY_RGB = (GRASS_RGB, (0.30, 0.29, 0.13), (0.11, 0.18, 0.07), (0.24, 0.30, 0.11), (0.33, 0.27, 0.17))
+"""Meadow, grain, wood, pasture, plough land."""
 
 KERB_TOP_M = 0.18
 """Width of the kerb stone."""
@@ -148,13 +151,17 @@ def _add_terrain(builder: MeshBuilder, ground: GroundRaster) -> None:
     z = ground.road_height_m(x, y) - TERRAIN_DROP_M
     outside = np.hypot(np.maximum(np.maximum(x0 - x, x - x1), 0), np.maximum(np.maximum(y0 - y, y - y1), 0))
     rolling = np.sin(0.013 * x + 0.7) * np.cos(0.011 * y - 0.4) + 0.6 * np.sin(0.023 * (x + y))
-    z = z + np.minimum(outside / 300.0, 1.0) * (5.0 + 5.0 * rolling)
+    z = z + np.minimum(outside / 300.0, 1.0) * (6.0 + 6.0 * rolling) + 22.0 * np.clip(outside / 420.0, 0.0, 1.0) ** 2
     points = np.stack([x, y, z], axis=-1)
     dz_y, dz_x = np.gradient(z, ys, xs)
     normals = np.stack([-dz_x, -dz_y, np.ones_like(z)], axis=-1)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
     shade = 1.0 + 0.10 * np.sin(0.31 * x) * np.cos(0.27 * y) + 0.06 * np.sin(0.11 * x + 0.17 * y)
     colors = np.asarray(GRASS_RGB) * shade[..., None]
+    # Fields and woods outside the town, so that the horizon is no plain green.
+    field = np.mod(np.floor(x / 130.0 + 0.2 * y / 130.0) * 7 + np.floor(y / 110.0) * 5, len(_COUNTRY_RGB)).astype(int)
+    share = np.clip((outside - 30.0) / 60.0, 0.0, 1.0)[..., None]
+    colors = colors * (1.0 - share) + np.asarray(_COUNTRY_RGB)[field] * shade[..., None] * share
     covered = _covered(ground, xs, ys)
     order = ((0, 0), (0, 1), (1, 1), (0, 0), (1, 1), (1, 0))
 

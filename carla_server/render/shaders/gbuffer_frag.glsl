@@ -37,7 +37,10 @@ vec3 ground(vec3 c, int material, float d) {
     float speck = hash2(floor(p * (material == PAVING ? 1.0 / 0.6 : 40.0))) - 0.5;
     if (material == ASPHALT) {
         float grain = (n.z - 0.5) * 0.35 * exp(-d * 0.08) + speck * 0.28 * exp(-d * 0.25);
-        c *= 0.86 + 0.13 * (n.x + n.y) + grain;
+        // Sheets laid in other years are lighter and warmer, with soft worn edges.
+        float age = smoothstep(0.42, 0.58, n.x);
+        c *= 0.94 + 0.20 * age + 0.12 * n.y + grain;
+        c *= mix(vec3(0.98, 0.99, 1.02), vec3(1.03, 1.01, 0.97), age);
         float crack = abs(n.w + 0.25 * noise2(p * 2.3) - 0.62);
         c *= mix(1.0, smoothstep(0.0, 0.02, crack), 0.22 * exp(-d * 0.05));
         vec2 cell = p / vec2(9.0, 7.0), patch_cell = floor(cell);
@@ -74,13 +77,22 @@ vec3 facade(vec3 wall, int style, inout int surface, inout float room) {
     vec2 local = vec2(uv.x - column * pitch, uv.y - floor_number * FLOOR_M - 1.72);
     vec2 seed = vec2(column, floor_number) + ids.yz * 255.0;
     float random = hash2(seed);
-    bool shop = floor_number < 0.5 && style != 3;
-    if (shop) { half_size = vec2(0.5 * pitch - 0.14, 1.12); local.y += 0.32; }
+    vec2 house = ids.yz * 255.0;
+    // Every ground floor is of one kind: shops with signs, or flats with plinth, windows and doors.
+    bool ground_floor = floor_number < 0.5;
+    bool shops = ground_floor && style != 3 && hash2(house + 3.0) < (style == 2 ? 0.8 : 0.55);
+    bool door = ground_floor && fract((column + floor(house.x)) / (style == 3 ? 3.0 : 4.0)) < 0.01;
+    float shop_number = floor((column + 50.0) / 3.0) + house.x * 7.0 + house.y;
+    bool shop = shops && !door;
+    if (shop) { half_size = vec2(0.5 * pitch - 0.08, 1.02); local.y += 0.32; }
+    if (door) { half_size = vec2(0.56, 1.14); local.y += 0.54; }
     float inside = band(local.x, -half_size.x, half_size.x, w.x) * band(local.y, -half_size.y, half_size.y, w.y);
-    float frame_m = shop ? 0.06 : 0.09;
+    float frame_m = door ? 0.12 : shop ? 0.06 : 0.09;
     float pane = band(local.x, -half_size.x + frame_m, half_size.x - frame_m, w.x)
                * band(local.y, -half_size.y + frame_m, half_size.y - frame_m, w.y);
     if (!shop && style != 2) pane *= 1.0 - band(local.x, -0.035, 0.035, w.x) * clamp(0.07 / w.x, 0.0, 1.0);
+    if (door) pane *= style == 3 ? band(local.y, 0.45, 0.95, w.y) : band(local.y, -0.35, 0.98, w.y);
+    if (shop) pane *= band(local.y, -0.66, 1.02, w.y);
     if (uv.y < 0.0) { inside = 0.0; pane = 0.0; }
     // Wall: plinth, streaks below sills, brick courses near by.
     wall *= 0.90 + 0.16 * noise2(uv * vec2(0.9, 0.35)) + 0.06 * noise2(uv * 3.7);
@@ -92,12 +104,31 @@ vec3 facade(vec3 wall, int style, inout int surface, inout float room) {
     wall *= mix(0.70, 1.0, smoothstep(0.35, 0.55, uv.y));
     if (style < 2) wall *= 1.0 + 0.16 * band(uv.y, FLOOR_M - 0.1, FLOOR_M + 0.18, w.y) - 0.25 * band(uv.y, FLOOR_M - 0.22, FLOOR_M - 0.1, w.y);
     float sill = band(local.y, -half_size.y - 0.14, -half_size.y, w.y) * band(local.x, -half_size.x - 0.1, half_size.x + 0.1, w.x);
-    if (!shop && style != 2 && uv.y > 0.0) wall = mix(wall, vec3(0.72, 0.71, 0.68), 0.75 * sill);
+    if (!shop && !door && style != 2 && uv.y > 0.0) wall = mix(wall, vec3(0.72, 0.71, 0.68), 0.75 * sill);
     vec3 frame = style == 2 ? vec3(0.16, 0.17, 0.19) : style == 1 ? vec3(0.82, 0.80, 0.76) : vec3(0.86, 0.85, 0.82);
-    if (shop) frame = mix(vec3(0.12), vec3(0.32, 0.20, 0.12), hash2(ids.yz * 17.0));
+    if (door) frame = mix(vec3(0.30, 0.17, 0.09), vec3(0.10, 0.20, 0.16), step(0.5, hash2(house + 8.0)));
+    if (shops) {
+        // A sign over each shop: board in the shop's colour with light strokes that stand for letters.
+        float hue = hash2(vec2(shop_number, 2.0));
+        vec3 board = 0.10 + 0.34 * clamp(0.5 + 0.62 * cos(6.2832 * (hue + vec3(0.0, 0.33, 0.67))), 0.0, 1.0);
+        if (hash2(vec2(shop_number, 5.0)) > 0.72) board = vec3(0.62, 0.60, 0.55);
+        float band_y = band(uv.y, 2.52, 3.06, w.y);
+        float along = fract((column + 50.0) / 3.0) * 3.0 * pitch + uv.x - column * pitch;
+        float word = band(along, 0.35 * pitch, (1.1 + 0.9 * hue) * pitch, w.x) * band(uv.y, 2.66, 2.92, w.y);
+        float stroke = 0.45 + 0.55 * step(0.35, hash2(vec2(floor(uv.x * 5.0), shop_number)));
+        vec3 letters = board.g > 0.5 ? vec3(0.12) : vec3(0.88, 0.86, 0.78);
+        wall = mix(wall, mix(board, letters, word * mix(0.72, stroke, exp(-8.0 * w.x))), band_y);
+        if (shop) frame = board * 0.62;
+    }
     vec3 glass = mix(vec3(0.05, 0.065, 0.08), vec3(0.17, 0.20, 0.23), random * random);
     // Some blinds and curtains.
-    if (!shop && random > 0.55) glass = mix(glass, vec3(0.55, 0.52, 0.46), 0.75 * step(half_size.y * (1.6 * hash2(seed + 5.0) - 0.5), local.y));
+    if (shop) {
+        // What the window shows: a dim room with goods on the lower half.
+        float goods = hash2(floor(vec2(uv.x * 2.6, uv.y * 2.2)) + shop_number);
+        vec3 ware = 0.5 + 0.5 * cos(6.2832 * (goods + vec3(0.0, 0.30, 0.62)));
+        glass = mix(glass * 0.9 + 0.02, ware * 0.26, step(0.45, goods) * step(uv.y, 1.7) * exp(-5.0 * w.x));
+    }
+    if (!shop && !door && random > 0.55) glass = mix(glass, vec3(0.55, 0.52, 0.46), 0.75 * step(half_size.y * (1.6 * hash2(seed + 5.0) - 0.5), local.y));
     vec3 c = mix(mix(wall, frame, inside), glass, pane);
     if (pane > 0.5) {
         surface = GLASS;
