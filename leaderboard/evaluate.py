@@ -14,7 +14,7 @@ from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session
-from leaderboard.drive import DriveConfig, Driver, OnTick, drive_route
+from leaderboard.drive import DriveConfig, Driver, DriverFailed, OnTick, drive_route
 from leaderboard.results import DriveKey, DriveRecord, Results
 from leaderboard.score import Metric, Summary
 from scenarios.route_files import RouteSpec, read_routes
@@ -86,6 +86,16 @@ def identity(config: EvaluationConfig, driver_name: str) -> dict[str, Any]:
     }
 
 
+def simulator_identity(session: Session) -> dict[str, Any]:
+    """What a result names about its simulator: kind, version, map and a hash of the map's OpenDRIVE."""
+    return {
+        "kind": "embedded" if session.server_info.is_ours else "carla",
+        "version": session.server_info.version,
+        "map": session.map.name.split("/")[-1],
+        "map_sha256": hashlib.sha256(session.map.to_opendrive().encode()).hexdigest(),
+    }
+
+
 def evaluate(
     open_session: Callable[[], Session],
     driver: Driver,
@@ -139,6 +149,7 @@ def _drive_until_crash(
     if key is None:
         return False
     with open_session() as session:
+        results.name_simulator(simulator_identity(session))
         planner = RoutePlanner(session.map)
         town = session.map.name.split("/")[-1]
         while key is not None:
@@ -178,6 +189,8 @@ def _drive_attempts(
             return drive_route(session, route, key, driver, config, on_tick(key) if on_tick else None)
         except TrafficManagerStalled as error:
             results.add_crash(key, str(error))
+        except DriverFailed as error:
+            return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
     return None
 
 

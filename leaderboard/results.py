@@ -117,6 +117,7 @@ class Results:
         self.planned = tuple(planned)
         self.records: dict[DriveKey, DriveRecord] = {}
         self.crashes: list[dict[str, str]] = []
+        self.simulator: dict[str, Any] | None = None
         self.under_way: DriveKey | None = None
         if path.exists():
             self._load()
@@ -136,6 +137,22 @@ class Results:
     def missing(self) -> list[DriveKey]:
         """Planned drives without a record, in order."""
         return [key for key in self.planned if key not in self.records]
+
+    def name_simulator(self, simulator: dict[str, Any]) -> None:
+        """Note which simulator, version and map the drives are driven in.
+
+        Raises:
+            ResultsError: the records of the file come from another one; scores of two simulators do not mix.
+        """
+        told = json.loads(json.dumps(simulator))
+        if self.simulator is not None and self.records and self.simulator != told:
+            differs = sorted(n for n in {*told, *self.simulator} if told.get(n) != self.simulator.get(n))
+            raise ResultsError(
+                f"the records of {self.path} were driven in another simulator (different: {', '.join(differs)}: "
+                f"{[self.simulator.get(n) for n in differs]} and {[told.get(n) for n in differs]}); "
+                "choose another file"
+            )
+        self.simulator = told
 
     def begin(self, key: DriveKey) -> None:
         """Note that a drive begins, and write the file."""
@@ -204,6 +221,7 @@ class Results:
             "format": FORMAT,
             "version": VERSION,
             "identity": self.identity,
+            "simulator": self.simulator,
             "planned": [str(key) for key in self.planned],
             "records": [_record_to_json(self.records[key]) for key in self.planned if key in self.records],
             "crashes": self.crashes,
@@ -244,6 +262,7 @@ class Results:
         if len(self.records) != len(records) or not set(self.records) <= set(self.planned):
             raise ResultsError(f"{self.path} holds a drive twice, or one that was not planned; delete it")
         self.crashes = list(content["crashes"])
+        self.simulator = content.get("simulator")
         self.under_way = DriveKey.parse(content["under_way"]) if content["under_way"] else None
 
 
