@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from leaderboard.shims import SHIMMED, resolved_file
+
 OUR_PACKAGES = ("carla_server", "carla_agents", "augment", "scenarios", "leaderboard", "syndiff")
 DISTRIBUTIONS = {
     "carla": "core",
@@ -119,7 +121,17 @@ def _imports() -> list[Finding]:
         else:
             advice = f"resolves to {origin}, not to {root}; another package of this name comes first on sys.path"
             findings.append(Finding(f"import {name}", "problem", advice))
-    return findings
+    return findings + [_borrowed(name) for name in SHIMMED]
+
+
+def _borrowed(name: str) -> Finding:
+    """Which file `import agents` or `import srunner` finds: the user's checkout, or our stand-in."""
+    found = resolved_file(name)
+    if found is None:
+        return Finding(f"import {name}", "problem", "not found, though this package brings a stand-in; reinstall it")
+    ours = Path(found).resolve().is_relative_to(Path(__file__).resolve().parent.parent)
+    whose = "stand-in of this package" if ours else "found on the import path before our stand-in"
+    return Finding(f"import {name}", "ok" if ours else "note", f"{found} ({whose})")
 
 
 def _port(port: int) -> Finding:

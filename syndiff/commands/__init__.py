@@ -14,6 +14,7 @@ from syndiff.commands.import_data import ImportData
 from syndiff.commands.pairs import Pairs
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
+from syndiff.commands.stats import Stats
 from syndiff.commands.synthesize import Synthesize
 from syndiff.commands.test_seg import TestSeg
 from syndiff.commands.train import Train
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "train-seg": TrainSeg,
     "test-seg": TestSeg,
     "evaluate": Evaluate,
+    "stats": Stats,
     "conformance": Conformance,
     "conformance-diff": ConformanceDiff,
     "doctor": Doctor,

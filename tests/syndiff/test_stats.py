@@ -1,0 +1,55 @@
+import json
+
+from leaderboard.infractions import Infraction, InfractionKind
+from leaderboard.official_results import record_json, result_json
+from leaderboard.results import DriveKey, DriveRecord, Results
+from syndiff.cli import main
+
+HIT = Infraction(InfractionKind.COLLISION_VEHICLE, 90, 4.5, (12.0, 34.0, 0.0), "Agent <collided> at (x=12.0, y=34.0)")
+PLANNED = [DriveKey(route, condition, 0) for route in (1, 2) for condition in ("clear-day", "rain-night")]
+
+
+def ours(path, hits: bool, count: int = 4, version: str = "0.9.16") -> str:
+    results = Results(path, {"driver": "aim", "routes_sha256": "ab"}, PLANNED)
+    results.name_simulator({"kind": "embedded", "version": version, "map": "TownGrid"})
+    for key in PLANNED[:count]:
+        events = (HIT,) if hits and key.condition == "rain-night" else ()
+        results.add(DriveRecord(key, "Completed" if events else "Perfect", 100.0, events, 200.0, 41.0))
+    results.save()
+    return str(path)
+
+
+def test_tables_a_comparison_and_a_page_come_from_result_files(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    candidate, baseline = ours(tmp_path / "a.json", False), ours(tmp_path / "b.json", True)
+    assert main(["stats", candidate, "--baseline", baseline, "--out", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert "driving score 100.00 [100.00, 100.00]" in told
+    assert "with the baseline: +20.00 [" in told
+    assert "over 4 pairs; better in 2, equal in 2, worse in 0" in told
+    assert main(["stats", baseline, "--out", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert "collisions_vehicle" in told
+    text = page.read_text()
+    assert "Agent &lt;collided&gt;" in text
+    assert "embedded" in text
+    assert "<script" not in text
+
+
+def test_a_partial_run_prints_no_score(tmp_path, capsys):
+    assert main(["stats", ours(tmp_path / "a.json", False, count=3)]) == 3
+    captured = capsys.readouterr()
+    assert "1 drives have no record, among them 2/rain-night/0" in captured.err
+    assert "driving score" not in captured.out
+    rows = [record_json(DriveRecord(DriveKey(1, "x", 0), "Perfect", 100.0, (), 10.0, 1.0), 0)]
+    official = tmp_path / "o.json"
+    official.write_text(json.dumps(result_json(rows, 5, entry_status="Started", sensors=[], finished=False)))
+    assert main(["stats", str(official)]) == 3
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path, capsys):
+    first, second = ours(tmp_path / "a.json", False), ours(tmp_path / "b.json", False, version="0.9.15")
+    assert main(["stats", first, second]) == 1
+    assert "differ in simulator" in " ".join(capsys.readouterr().err.split())
+    assert main(["stats", first, first]) == 1
+    assert "another file holds too" in " ".join(capsys.readouterr().err.split())
