@@ -28,6 +28,8 @@ class Atmosphere:
         fog: density on the ground (1/m), soft start (m), falloff with height (1/m), glow of the sun in haze.
         uniforms, post_uniforms: values by name.
         night: 0 by day, 1 in the dark.
+        bloom_gain: how far lamps glow.
+        key: mean brightness (0..1) of an ordinary picture.
     """
 
     switches: tuple[str, ...]
@@ -37,6 +39,8 @@ class Atmosphere:
     uniforms: dict[str, object]
     post_uniforms: dict[str, object]
     night: float
+    bloom_gain: float
+    key: float
 
 
 def atmosphere_of(weather: Sequence[float]) -> Atmosphere:
@@ -162,16 +166,16 @@ def _atmosphere(values: tuple[float, ...]) -> Atmosphere:
     }
     rain_color = np.clip(horizon * 0.95 + 0.14 + 0.06 * night, 0.0, 1.0) ** (1 / 2.2)
     post_uniforms: dict[str, object] = {
-        "bloom_gain": 1.2 + 2.6 * fog_share + 0.6 * rain,
         "rain": rain,
         "wind": wind,
         "noise_gain": 0.008 + 0.014 * night,
         "rain_color": tuple(rain_color * (1.0 - 0.12 * night)),
-        "key": 0.44 - 0.20 * night * (1.0 - 0.5 * twilight) - 0.06 * twilight,
     }
     post_switches = _chosen(NIGHT=night > 0.0, RAIN=rain > 0.02)
     fog = (density, start, falloff, haze * (0.4 + 0.6 * clear))
-    return Atmosphere(switches, post_switches, sun, fog, uniforms, post_uniforms, night)
+    bloom_gain = 1.2 + 2.6 * fog_share + 0.6 * rain
+    key = 0.44 - 0.24 * night * (1.0 - twilight) - 0.17 * twilight + 0.15 * fog_share - 0.04 * rain
+    return Atmosphere(switches, post_switches, sun, fog, uniforms, post_uniforms, night, bloom_gain, key)
 
 
 def _mix(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, share: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from carla_server.render.atmosphere import Atmosphere
 from carla_server.render.camera import CameraView, Viewpoint
+from carla_server.render.lens import USUAL_BLOOM, Lens
 from carla_server.render.program import link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import Scenery
 from carla_server.render.targets import Targets
@@ -39,6 +40,7 @@ class LightPass:
         beams: np.ndarray,
         elapsed_s: float,
         frame: int,
+        lens: Lens,
     ) -> None:
         """Leave the picture in `targets.bgra`.
 
@@ -47,6 +49,7 @@ class LightPass:
                 0 for dipped beam, of each lit headlamp pair.
             elapsed_s: moves clouds, ripples and rain.
             frame: seeds the sensor noise.
+            lens: what the camera adds.
         """
         textures = (targets.albedo, targets.normal, targets.depth_m, *shadow_maps, self._lamp_map)
         names = ("albedo_map", "normal_map", "depth_map", "static_shadow", "actor_shadow", "lamp_map")
@@ -82,7 +85,7 @@ class LightPass:
         self._context.enable_only(moderngl.NOTHING)
         if "NIGHT" in atmosphere.post_switches:
             self._bloom(targets)
-        self._finish(targets, atmosphere, elapsed_s, frame)
+        self._finish(targets, atmosphere, elapsed_s, frame, lens)
 
     def _fog_at(self, eye_m: np.ndarray, atmosphere: Atmosphere) -> tuple[float, ...]:
         """Fog as the eye has it around itself: the higher above the ground, the thinner."""
@@ -110,12 +113,20 @@ class LightPass:
             set_uniforms(program, values)
             array.render(vertices=3)
 
-    def _finish(self, targets: Targets, atmosphere: Atmosphere, elapsed_s: float, frame: int) -> None:
-        program, array = self._variant("post_frag", atmosphere.post_switches)
+    def _finish(self, targets: Targets, atmosphere: Atmosphere, elapsed_s: float, frame: int, lens: Lens) -> None:
+        if lens.metered:
+            program, array = self._variant("meter_frag", ())
+            set_uniforms(program, {"picture": 0, "key": atmosphere.key})
+            targets.picture.use(0)
+            targets.meter_frame.use()
+            array.render(vertices=3)
+        program, array = self._variant("post_frag", (*atmosphere.post_switches, *lens.switches))
         set_uniforms(
             program,
             {
                 **atmosphere.post_uniforms,
+                "bloom_gain": atmosphere.bloom_gain * lens.bloom / USUAL_BLOOM,
+                "meter": 3,
                 "picture": 0,
                 "bloom_near": 1,
                 "bloom_far": 2,
@@ -124,7 +135,7 @@ class LightPass:
                 "frame_seed": frame % 1021 * 0.618,
             },
         )
-        for index, texture in enumerate((targets.picture, targets.near[1], targets.far[1])):
+        for index, texture in enumerate((targets.picture, targets.near[1], targets.far[1], targets.meter)):
             texture.use(index)
         targets.output.use()
         array.render(vertices=3)

@@ -20,6 +20,7 @@ from carla_server.render.camera import (
 from carla_server.render.context import open_context
 from carla_server.render.debug_pass import DebugPass
 from carla_server.render.geometry import GeometryPass, InstanceBatch
+from carla_server.render.lens import DEFAULT_LENS, Lens
 from carla_server.render.light import MAX_BEAMS, LightPass
 from carla_server.render.lines import LINE_DTYPE
 from carla_server.render.scenery import build_scenery
@@ -149,6 +150,7 @@ class Renderer:
         outputs: frozenset[str] = _DEFAULT_OUTPUTS,
         elapsed_s: float = 0.0,
         frame: int = 0,
+        lens: Lens = DEFAULT_LENS,
     ) -> dict[str, np.ndarray]:
         """Draw one pose.
 
@@ -158,6 +160,7 @@ class Renderer:
             outputs: which pictures: rgb, semantic, instance, depth, normals.
             elapsed_s: simulation time; moves rain, clouds and blinkers.
             frame: frame number; seeds the sensor noise.
+            lens: what the camera adds to the colour picture.
 
         Returns:
             For each output (H, W, 4) uint8 BGRA, top row first, as CARLA sends it. semantic: tag in R.
@@ -173,7 +176,9 @@ class Renderer:
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
         out: dict[str, np.ndarray] = {}
         if "rgb" in outputs:
-            out["rgb"] = self._draw_light(targets, camera, view, moving, atmosphere_of(weather), elapsed_s, frame)
+            out["rgb"] = self._draw_light(
+                targets, camera, view, moving, atmosphere_of(weather), elapsed_s, frame, lens
+            )
         if "semantic" in outputs or "instance" in outputs:
             ids = _read(targets.ids, targets)
             if "instance" in outputs:
@@ -211,6 +216,7 @@ class Renderer:
         weathers: Sequence[Sequence[float]],
         elapsed_s: float = 0.0,
         frame: int = 0,
+        lens: Lens = DEFAULT_LENS,
     ) -> list[np.ndarray]:
         """The same instant under several weathers from one geometry pass; equal to `render` of each, bit by bit.
 
@@ -219,7 +225,7 @@ class Renderer:
         """
         atmospheres = [atmosphere_of(weather) for weather in weathers]
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
-        return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame) for each in atmospheres]
+        return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres]
 
     def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
         """Compile the shaders of a weather now, so that no later picture waits for the compiler; free if done before.
@@ -265,13 +271,14 @@ class Renderer:
         atmosphere: Atmosphere,
         elapsed_s: float,
         frame: int,
+        lens: Lens,
     ) -> np.ndarray:
         shadow_projection = np.eye(4)
         if "SUN" in atmosphere.switches:
             shadow_projection = self._shadows.draw(view.eye_m, atmosphere.sun, moving)
         beams = self._beams(view) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
         maps = (self._shadows.static_map, self._shadows.moving_map)
-        self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame)
+        self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame, lens)
         if len(self._debug_lines):
             self._debug.draw(targets, view, self._debug_lines)
         return _read(targets.bgra, targets)

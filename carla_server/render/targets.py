@@ -34,6 +34,9 @@ class Targets:
         self.far = [self._smooth(context, far) for _ in range(2)]
         self.near_frames = [context.framebuffer([texture]) for texture in self.near]
         self.far_frames = [context.framebuffer([texture]) for texture in self.far]
+        self.meter = context.texture((1, 1), 1, dtype="f2")
+        self.meter.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.meter_frame = context.framebuffer([self.meter])
         self.bgra = context.texture(self.size, 4)
         self.output = context.framebuffer([self.bgra])
         self.overlay = context.framebuffer([self.bgra], self._depth)
@@ -51,13 +54,14 @@ class Targets:
             self.light_by_night,
             *self.near_frames,
             *self.far_frames,
+            self.meter_frame,
             self.output,
             self.overlay,
         ]
         textures = [self.albedo, self.normal, self.ids, self.depth_m, self.picture, self.shine]
         for frame in frames:
             frame.release()
-        for texture in (*textures, *self.near, *self.far, self.bgra):
+        for texture in (*textures, *self.near, *self.far, self.meter, self.bgra):
             texture.release()
         self._depth.release()
 

@@ -1,9 +1,10 @@
 // Last pass: edges are smoothed, lamps bloom, rain falls before the lens, the sensor adds its noise.
-// Switches: NIGHT (bloom), RAIN.
+// Switches: NIGHT (bloom), RAIN, METERED.
 #include "noise"
 uniform sampler2D picture;
 uniform sampler2D bloom_near;
 uniform sampler2D bloom_far;
+uniform sampler2D meter;
 uniform vec2 resolution;
 uniform float bloom_gain;
 uniform float rain;
@@ -62,6 +63,16 @@ float streaks(vec2 at) {
 }
 #endif
 
+// White stays white.
+vec3 exposed(vec3 c) {
+#ifdef METERED
+    float gain = texelFetch(meter, ivec2(0), 0).r;
+    return c * gain / (1.0 + c * (gain - 1.0));
+#else
+    return c;
+#endif
+}
+
 void main() {
     vec2 at = gl_FragCoord.xy / resolution;
     vec3 c;
@@ -79,12 +90,12 @@ void main() {
     vec2 off = fract(grid) - center;
     float drop = step(1.0 - 0.16 * rain, hash2(cell + 13.0 + slot)) * smoothstep(radius, radius * 0.6, length(off));
     vec2 bent = clamp(at - off * drop * 0.22, 0.0, 1.0);
-    c = smoothed(bent);
+    c = exposed(smoothed(bent));
     float streak = streaks(at);
     c = mix(c, min(rain_color + halo * 1.5, vec3(1.0)), 0.58 * streak);
     c += 0.05 * drop;
 #else
-    c = smoothed(at);
+    c = exposed(smoothed(at));
 #endif
     c = 1.0 - (1.0 - c) * (1.0 - min(halo, vec3(0.95)));
     c += (hash2(gl_FragCoord.xy + frame_seed) - 0.5) * noise_gain;
