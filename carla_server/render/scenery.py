@@ -29,7 +29,8 @@ BREADTHS_M = (0.26, 0.6, 1.2)
 _STREET_TREES, _OPEN_GROUND_TREES = (0, 0, 0, 1, 2, 2), (0, 0, 1, 2, 3, 3, BUSH)
 """Kinds of trees along sidewalks and elsewhere, as often as they are listed."""
 _WIDEST_STREET_TREE_M = 3.8
-_BUSH_RISE = 0.5
+_BUSH_SPREAD, _BUSH_RISE = 0.6, 0.32
+"""Share of a tree's crown and height; a bush must not reach over a road as crowns do."""
 _LAMP_MAP_SIDE = 512
 _LAMP_REACH_M = 16.0
 _PARKED = ("vehicle.tesla.model3", "vehicle.audi.a2", "vehicle.nissan.patrol", "vehicle.mercedes.sprinter")
@@ -197,7 +198,9 @@ class _Furniture:
             kind = self._trees[number]
             tint = np.clip(128 * random.uniform((0.75, 0.85, 0.6), (1.25, 1.15, 1.1)), 0, 255)
             across = min(size[0], size[2] * 0.9)
-            scale = (across, across, size[2] * (_BUSH_RISE if number == BUSH else 1.0))
+            scale = (across, across, size[2])
+            if number == BUSH:
+                scale = (_BUSH_SPREAD * across, _BUSH_SPREAD * across, _BUSH_RISE * size[2])
             self.add(kind, placement.position_m, random.uniform(0, 360), scale, instance, tint)
         elif placement.kind is PropKind.STREET_LAMP:
             rise = size[2] / props.STREET_LAMP_HEIGHT_M if size[2] > 2.0 else 1.0
