@@ -38,12 +38,14 @@ class StoresConfig:
     """Drives per town, mount and condition to learn from."""
     test_drives: int = 2
     """Drives per held-out town and condition; the n-th drives of all conditions are the same drive."""
-    route_length_m: float = 120.0
+    route_length_m: float = 100.0
     """Length of a drive."""
     every_ticks: int = 10
     """A frame is recorded every so many ticks of 0.05 s."""
     seed: int = 0
     """Decides routes and traffic."""
+    towns: tuple[str, ...] = (*TRAIN_MAPS, *TEST_MAPS)
+    """Only these, so that several processes can share the work."""
 
 
 def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list[Store]]:
@@ -51,10 +53,13 @@ def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list
     train = [
         _record(folder / f"train-{town}-{mount}", town, mount, "train", config.train_drives, 10 * number, config)
         for town in TRAIN_MAPS
+        if town in config.towns
         for number, mount in enumerate(MOUNTS)
     ]
     test = [
-        _record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 0, config) for town in TEST_MAPS
+        _record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 1, config)
+        for town in TEST_MAPS
+        if town in config.towns
     ]
     return train, test
 
@@ -89,10 +94,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/segmenter-data"))
     parser.add_argument("--train-drives", type=int, default=StoresConfig.train_drives)
     parser.add_argument("--test-drives", type=int, default=StoresConfig.test_drives)
+    parser.add_argument("--towns", nargs="+", default=StoresConfig.towns, choices=StoresConfig.towns)
     options = parser.parse_args()
     print(machine_line())
+    config = StoresConfig(options.train_drives, options.test_drives, towns=tuple(options.towns))
     with Stopwatch() as watch:
-        train, test = record_stores(options.out, StoresConfig(options.train_drives, options.test_drives))
+        train, test = record_stores(options.out, config)
     for what, stores in (("to learn from", train), ("held out", test)):
         print(f"{sum(1 for store in stores for _ in store.frames())} frames {what} in {len(stores)} stores")
     print(f"recording: {watch.wall_s:.0f} s wall")
