@@ -61,14 +61,30 @@ def parse(arguments: list[str]) -> Command:
         ValueError: the file or one of its keys is wrong.
         SystemExit: wrong command-line usage (tyro has printed why), or --help.
     """
-    if "--config" in arguments and arguments[0] in COMMANDS:
-        at = arguments.index("--config")
-        if at + 1 == len(arguments):
-            raise ValueError("--config needs the path of a TOML file")
+    at = _config_file(arguments)
+    if at is not None:
         default = load_config(COMMANDS[arguments[0]], Path(arguments[at + 1]))
         rest = arguments[1:at] + arguments[at + 2 :]
         return tyro.cli(type(default), default=default, args=rest, prog=f"syndiff {arguments[0]}")
     return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="syndiff", description=DESCRIPTION, args=arguments)
+
+
+def _config_file(arguments: list[str]) -> int | None:
+    """Place of the `--config` that names a TOML file of options, if there is one.
+
+    A command may have an option `--config` of its own (`train-seg`, as in mmsegmentation): values that do not end in
+    `.toml` are its.
+    """
+    if not arguments or arguments[0] not in COMMANDS:
+        return None
+    own = any(field.name == "config" for field in fields(COMMANDS[arguments[0]]))  # type: ignore[arg-type]
+    for at, argument in enumerate(arguments):
+        if argument == "--config":
+            if at + 1 == len(arguments):
+                raise ValueError("--config needs the path of a TOML file")
+            if not own or arguments[at + 1].endswith(".toml"):
+                return at
+    return None
 
 
 def load_config(command: Callable[..., Command], path: Path) -> Command:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.store import Store
@@ -51,15 +52,23 @@ def run_training(options: TrainSeg) -> Segmenter:
         seed=options.seed,
         threads=options.threads,
     )
-    build = segmenter_builder(options.backend, options.model, options.classes, options.weights)
+    build = segmenter_builder(options.backend, options.model, options.classes, options.config, options.weights)
     data = load_segmentation_set([Store.read(root) for root in options.data], chosen)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    record = {"backend": options.backend, "model": options.model, "set": asdict(chosen), "training": asdict(config)}
-    write_run_record(options.out, run_record(record, {"train-seg": options.seed}))
+    record = {
+        "backend": options.backend,
+        "model": options.model or options.config,
+        "weights": options.weights,
+        "set": asdict(chosen),
+        "training": asdict(config),
+    }
+    with PartialState(cpu=not torch.cuda.is_available()).main_process_first():  # the others find the record written
+        write_run_record(options.out, run_record(record, {"train-seg": options.seed}))
     for (condition, source), count in data.table().items():
         print(f"{condition:16} {source:12} {count} pictures")
-    with steps_bar(f"training {options.model or options.backend} on {len(data)} pictures", config.steps) as show:
+    name = options.model or options.config or options.backend
+    with steps_bar(f"training {name} on {len(data)} pictures", config.steps) as show:
         segmenter = train_segmenter(
             build, data, config, options.out, lambda done, loss: show(done, f"loss {loss:.3f}")
         )
@@ -68,37 +77,42 @@ def run_training(options: TrainSeg) -> Segmenter:
 
 
 def segmenter_builder(
-    backend: str, model: str | None, classes: str, weights: Path | None = None
+    backend: str, model: str | None, classes: str, mmseg_config: str | None = None, weights: Path | None = None
 ) -> Callable[[], Segmenter]:
     """What makes the wanted network; see `syndiff train-seg --help`.
 
     Raises:
         ValueError: options that contradict each other.
     """
-    if (backend == "small") != (model is None):
-        raise ValueError(
-            "--backend small has one network; name one with --model for transformers and mmseg, only there"
-        )
+    if (backend == "transformers") != (model is not None):
+        raise ValueError("--model names a network of --backend transformers: give both, or neither")
+    if (backend == "mmseg") != (mmseg_config is not None):
+        raise ValueError("--config names a network of --backend mmseg: give both, or neither")
     if weights is not None and backend != "mmseg":
         raise ValueError(
             "--weights is for --backend mmseg; for transformers --model names the folder with the weights"
         )
 
     def build() -> Segmenter:
-        if model is None:
-            return SmallSegmenter(SmallSegmenterConfig(classes))
-        if backend == "transformers":
+        if model is not None:
             from carla_agents.segmentation.transformers_models import TransformersSegmenter
 
             segmenter, fresh = TransformersSegmenter.from_local(model, classes)
             print(f"{model}: {len(fresh)} of {len(segmenter.model.state_dict())} tensors start with random weights")
             return segmenter
-        from carla_agents.segmentation.mmseg_models import MmsegSegmenter, model_settings
+        if mmseg_config is not None:
+            from carla_agents.segmentation.mmseg_models import MmsegSegmenter, model_settings
+            from carla_agents.segmentation.mmseg_weights import absent_weights, weights_hint
 
-        network = MmsegSegmenter(model_settings(model, classes), classes)
-        if weights is not None:
-            print(f"{weights}: {len(network.take_checkpoint(weights))} tensors start with random weights")
-        return network
+            if weights is not None and not weights.is_file():
+                raise ValueError(absent_weights(weights, mmseg_config))
+            network = MmsegSegmenter(model_settings(mmseg_config, classes), classes)
+            if weights is None:
+                print(f"{mmseg_config} starts with random weights{weights_hint(mmseg_config)}")
+            else:
+                print(f"{weights}: {len(network.take_checkpoint(weights))} tensors start with random weights")
+            return network
+        return SmallSegmenter(SmallSegmenterConfig(classes))
 
     return build
 

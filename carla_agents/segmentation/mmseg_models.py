@@ -6,7 +6,6 @@ pipelines are not. To run a config as it stands, use mmengine's Runner with `Sto
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch.nn import functional
 from carla_agents.segmentation import mmseg_compat
 from carla_agents.segmentation.class_sets import IGNORED
 from carla_agents.segmentation.known_sets import class_set
+from carla_agents.segmentation.mmseg_weights import packaged_configs
 from carla_agents.segmentation.segmenter import Segmenter
 
 mmseg_compat.install()
@@ -110,9 +110,7 @@ def model_settings(place: str, classes: str) -> dict[str, Any]:
     """
     path = Path(place)
     if path.suffix != ".py" or not path.is_file():
-        spec = importlib.util.find_spec("mmseg")
-        packaged = Path(str(spec.submodule_search_locations[0])) / ".mim" / "configs"  # type: ignore[union-attr,index]
-        found = {p.stem: p for p in packaged.rglob("*.py")}
+        found = {p.stem: p for p in packaged_configs().rglob("*.py")}
         if place not in found:
             near = sorted(name for name in found if name.split("_")[0] == place.split("_")[0])[:6]
             raise ValueError(

@@ -11,6 +11,7 @@ from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
 from syndiff.commands.import_data import ImportData
+from syndiff.commands.mmseg_weights import MmsegWeightsList
 from syndiff.commands.pairs import Pairs
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "train-controlnet": TrainControlnet,
     "train-seg": TrainSeg,
     "test-seg": TestSeg,
+    "mmseg-weights": MmsegWeightsList,
     "evaluate": Evaluate,
     "stats": Stats,
     "conformance": Conformance,

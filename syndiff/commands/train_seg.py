@@ -16,13 +16,16 @@ class TrainSeg:
     out: Path
     """Folder for weights, log and checkpoints."""
     backend: Literal["small", "transformers", "mmseg"] = "small"
-    """small: the default network of 0.5 million parameters. transformers, mmseg: the network that --model names."""
+    """small: the default network of 0.5 million parameters. transformers: the network that --model names. mmseg: the
+    network of --config."""
     model: str | None = None
     """transformers: segformer-tiny, segformer-b0, segformer-b3, upernet-convnext, mask2former-swin-t (random
-    weights), a config.json, or a local folder with config and safetensors. mmseg: a packaged config by name, or a
-    config file."""
+    weights), a config.json, or a local folder with config and safetensors."""
+    config: str | None = None
+    """mmseg: a config of mmsegmentation by its packaged name, or a .py file. (A .toml file is taken as the options of
+    this command.)"""
     weights: Path | None = None
-    """mmseg: checkpoint to start from."""
+    """mmseg: checkpoint file to start from; `syndiff mmseg-weights` lists where to download some."""
     classes: str = "groups12"
     """Class set to learn: groups12, cityscapes, ade20k, carla-0.9.16, ..."""
     split: str = "train"

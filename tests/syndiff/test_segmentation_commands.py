@@ -54,7 +54,14 @@ def test_from_folders_to_a_tested_segmenter(tmp_path, capsys):
     [
         (["test-seg", "--data", "{}/store", "--weights", "{}/nothing", "--out", "{}/r"], "syndiff train-seg"),
         (["train-seg", "--data", "{}/nothing", "--out", "{}/o"], "is not a store"),
-        (["train-seg", "--data", "{}", "--out", "{}/o", "--model", "x"], "--backend small has one network"),
+        (
+            ["train-seg", "--data", "{}", "--out", "{}/o", "--model", "x"],
+            "--model names a network of --backend transformers",
+        ),
+        (
+            ["train-seg", "--data", "{}", "--out", "{}/o", "--config", "x"],
+            "--config names a network of --backend mmseg",
+        ),
         (["import", "--source", "{}/nothing", "--out", "{}/s", "--labels", "waymo"], "not a folder"),
     ],
 )

@@ -18,9 +18,11 @@ from mmengine.registry import init_default_scope  # noqa: E402
 from carla_agents.segmentation.metrics import mean_iou  # noqa: E402
 from carla_agents.segmentation.mmseg_dataset import StoreDataset  # noqa: E402
 from carla_agents.segmentation.mmseg_models import MmsegSegmenter, model_settings  # noqa: E402
+from carla_agents.segmentation.mmseg_weights import absent_weights, packaged_weights  # noqa: E402
 from carla_agents.segmentation.segmentation_set import SegmentationSetConfig, load_segmentation_set  # noqa: E402
 from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter  # noqa: E402
 from carla_agents.segmentation.weights import load_segmenter  # noqa: E402
+from syndiff.cli import EXIT_FAILED, main  # noqa: E402
 
 from .test_metrics import maps, matrices  # noqa: E402
 
@@ -100,6 +102,77 @@ def test_a_checkpoint_of_another_class_set_gives_all_but_the_head(tmp_path):
 def test_an_unknown_config_names_its_neighbours():
     with pytest.raises(ValueError, match="segformer_mit-b0"):
         model_settings("segformer_mit-b9", "groups12")
+
+
+def test_the_packaged_index_says_where_weights_are(tmp_path):
+    found = {weights.config: weights for weights in packaged_weights()}
+    swin = found["mask2former_swin-t_8xb2-160k_ade20k-512x512"]
+    assert swin.data_set == "ADE20K"
+    assert 40.0 < swin.miou_percent < 60.0
+    assert swin.url.startswith("https://")
+    assert swin.url.endswith(".pth")
+    assert SEGFORMER in found
+    assert "deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024" in found
+    assert swin.url in absent_weights(tmp_path / "x.pth", swin.config)
+
+
+def test_train_seg_takes_config_and_weights_as_mmsegmentation_users_write_them(store, tmp_path, capsys):
+    torch.save(
+        {"state_dict": MmsegSegmenter(model_settings(SEGFORMER, "groups12"), "groups12").model.state_dict()},
+        tmp_path / "w.pth",
+    )
+    arguments = [
+        "train-seg",
+        "--data",
+        str(store.root),
+        "--out",
+        str(tmp_path / "run"),
+        "--backend",
+        "mmseg",
+        "--config",
+        SEGFORMER,
+        "--steps",
+        "1",
+        "--batch-size",
+        "1",
+        "--threads",
+        "1",
+    ]
+    assert main([*arguments, "--weights", str(tmp_path / "absent.pth")]) == EXIT_FAILED
+    assert "https://download.openmmlab.com" in "".join(capsys.readouterr().err.split())
+    assert main([*arguments, "--weights", str(tmp_path / "w.pth"), "--out", str(tmp_path / "run2")]) == 0
+    assert "w.pth: 0 tensors start with random weights" in capsys.readouterr().out
+    assert load_segmenter(tmp_path / "run2").classes.name == "groups12"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [SEGFORMER, "mask2former_swin-t_8xb2-160k_ade20k-512x512"])
+def test_fifty_iterations_resume_to_the_bit(name, store, tmp_path):
+    class Stopped(Exception):
+        pass
+
+    def stop(step, loss):
+        if step == 30:
+            raise Stopped
+
+    data = load_segmentation_set(store, SegmentationSetConfig())
+    config = SegmentationTrainingConfig(
+        steps=50, batch_size=2, threads=2, checkpoint_every=25, learning_rate=1e-4, crop_px=(64, 32)
+    )
+
+    def build():
+        return MmsegSegmenter(model_settings(name, "groups12"), "groups12")
+
+    losses = []
+    whole = train_segmenter(build, data, config, tmp_path / "whole", lambda step, loss: losses.append(loss))
+    with pytest.raises(Stopped):
+        train_segmenter(build, data, config, tmp_path / "parts", stop)
+    train_segmenter(build, data, config, tmp_path / "parts")
+    first, second = (load_file(tmp_path / folder / "weights.safetensors") for folder in ("whole", "parts"))
+    assert all(torch.equal(first[tensor], second[tensor]) for tensor in first)
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+    rgb = data.load(0)[0][None]
+    assert np.array_equal(load_segmenter(tmp_path / "parts").predict(rgb), whole.predict(rgb))
 
 
 @pytest.mark.slow
