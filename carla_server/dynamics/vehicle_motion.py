@@ -23,8 +23,15 @@ LOCKED_GRIP_SHARE = 0.35
 
 HOLD_SPEED_MPS = 0.03
 HOLD_YAW_RATE_RADPS = 0.03
+
+BREAKAWAY_MPS2 = 0.05
+"""What sets a standing vehicle in motion must exceed its friction by this much: bearings and tyres hold a little more
+at rest than they take while they roll; up to `HOLD_SPEED_MPS` this fades. Without it a pedal that just about balances
+the friction lets a vehicle creep at a centimetre a second for ever."""
+
 TURN = 2.0 * math.pi
 
+_GRASP_PER_S = BREAKAWAY_MPS2 / HOLD_SPEED_MPS
 _STEERING_POINTS_S_PER_M = (CURVE_POINTS - 1) / powertrain.STEERING_TABLE_MPS
 
 
@@ -78,17 +85,16 @@ def move(
         held = state.holds_velocity > 0.0
         forward, right = where(held, state.held_forward_mps, forward), where(held, state.held_right_mps, right)
         mean_forward, mean_right = where(held, forward, mean_forward), where(held, right, mean_right)
-    slow = a.maximum(abs(forward), abs(right)) < HOLD_SPEED_MPS
-    stands = slow & (forces.friction_mps2 > abs(forces.drive_mps2 + forces.grade_forward_mps2))
-    stands = stands & (abs(yaw_rate) < HOLD_YAW_RATE_RADPS)
-    if a.some(stands):
-        forward, right, yaw_rate = (
-            where(stands, 0.0, forward),
-            where(stands, 0.0, right),
-            where(stands, 0.0, yaw_rate),
-        )
-        mean_forward, mean_right = where(stands, 0.0, mean_forward), where(stands, 0.0, mean_right)
-        mean_turn = where(stands, 0.0, mean_turn)
+    pace = a.maximum(abs(forward), abs(right))
+    slow = pace < HOLD_SPEED_MPS
+    if a.some(slow):
+        push = abs(forces.drive_mps2 + forces.grade_forward_mps2)
+        grasp = forces.friction_mps2 + state.contact * (_GRASP_PER_S * (HOLD_SPEED_MPS - pace))
+        stands = slow & (grasp > push) & (abs(yaw_rate) < HOLD_YAW_RATE_RADPS)
+        if a.some(stands):
+            forward, right = where(stands, 0.0, forward), where(stands, 0.0, right)
+            mean_forward, mean_right = where(stands, 0.0, mean_forward), where(stands, 0.0, mean_right)
+            yaw_rate, mean_turn = where(stands, 0.0, yaw_rate), where(stands, 0.0, mean_turn)
 
     # Along the arc: its chord points half the turn away from where the vehicle pointed.
     turn = mean_turn * delta_s

@@ -23,6 +23,7 @@ from dynamics_fields import (
 
 from carla_server.dynamics import VehicleFleet, VehicleSpec
 from carla_server.roads.towns import load_town
+from carla_server.world.vehicle_blueprints import VEHICLES
 
 HAND_BRAKE = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -66,6 +67,21 @@ def test_a_car_spawned_above_the_ground_falls_and_settles() -> None:
     assert 0.2 < heights[4] < 0.6
     assert abs(heights[-1]) < 0.005
     assert min(heights) > -0.1
+
+
+def test_no_pedal_lets_a_vehicle_creep_for_ever() -> None:
+    """A pedal that just balances the friction either sets a vehicle rolling or leaves it standing."""
+    fleet = VehicleFleet()
+    throttles = np.arange(0.0, 0.1, 0.004)
+    for vehicle in VEHICLES:
+        for throttle in throttles.tolist():
+            fleet.add(len(fleet) + 1, vehicle.spec, (0.0,) * 6)
+            fleet.control[-1, :3] = throttle, 0.0, 0.005 if len(fleet) % 2 else 0.0
+    for _ in range(400):
+        fleet.step(0.05, FLAT)
+    speed_mps, acceleration_mps2 = fleet.forward_speed_mps(), fleet.acceleration_mps2[:, 0]
+    assert ((speed_mps == 0.0) | (speed_mps > 0.03) | (acceleration_mps2 > 0.04)).all()
+    assert 0.1 < (speed_mps == 0.0).mean() < 0.9
 
 
 def test_a_frozen_car_moves_only_by_set_pose() -> None:
