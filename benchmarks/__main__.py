@@ -16,6 +16,7 @@ NAMES = (
     "determinism",
     "frame_matching",
     "expert",
+    "scenarios",
     "recorder",
     "robustness",
     "vehicle_physics",

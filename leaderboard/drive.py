@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,11 +13,12 @@ from augment.conditions import Condition
 from carla_agents.driving.headlights import switch_lamps
 from carla_agents.driving.placing import start_pose
 from carla_agents.driving.route import Route
+from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.driving.traffic import Traffic, TrafficConfig, derive_seed
 from carla_agents.policies.base import CameraSpec
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.rig import SensorRig, cameras
-from carla_agents.simulator.session import Session
+from carla_agents.simulator.session import WEATHER_FIELDS, Session
 from carla_agents.simulator.vehicle_state import VehicleState
 from leaderboard.criteria import (
     BlockedCriterion,
@@ -27,10 +28,13 @@ from leaderboard.criteria import (
     TickFacts,
     TimeoutCriterion,
 )
-from leaderboard.infractions import ENDS_ROUTE, Infraction
+from leaderboard.infractions import ENDS_ROUTE, Infraction, InfractionKind
 from leaderboard.observe import DriveObserver, stop_boxes, stop_lines
 from leaderboard.results import DriveKey, DriveRecord, drive_status
 from leaderboard.traffic_rules import OutsideLanesCriterion, RedLightCriterion, StopSignCriterion
+from scenarios.route_files import ScenarioSpec
+from scenarios.running import Outcome, RouteScenarios, ScenarioEvent
+from scenarios.weather import RouteWeather, WeatherRows
 
 _SETTLE_TICKS = 10
 
@@ -111,10 +115,24 @@ class Driver(Protocol):
 
 
 OnTick = Callable[[DriveView, TickFacts], None]
+OnScenario = Callable[[ScenarioEvent], None]
+
+_INFRACTION_OF = {
+    Outcome.TIMED_OUT: (InfractionKind.SCENARIO_TIMEOUT, "Agent timed out a scenario"),
+    Outcome.NOT_YIELDED: (InfractionKind.YIELD_EMERGENCY, "Agent failed to yield to an emergency vehicle"),
+}
 
 
 def drive_route(
-    session: Session, route: Route, key: DriveKey, driver: Driver, config: DriveConfig, on_tick: OnTick | None = None
+    session: Session,
+    route: Route,
+    key: DriveKey,
+    driver: Driver,
+    config: DriveConfig,
+    on_tick: OnTick | None = None,
+    scenarios: Sequence[ScenarioSpec] = (),
+    weathers: WeatherRows = (),
+    on_scenario: OnScenario | None = None,
 ) -> DriveRecord:
     """Drive one route in one condition and say what happened.
 
@@ -125,19 +143,26 @@ def drive_route(
         driver: who drives.
         config: circumstances.
         on_tick: sees every tick, e.g. to keep pictures.
+        scenarios: what happens on the way, as the route file has it.
+        weathers: weather along the route, as the route file has it; it takes the place of the key's condition.
+        on_scenario: is told when a scenario begins, triggers, ends or is skipped.
 
     Raises:
+        ScenarioError: a scenario's type is not supported or a parameter of it is wrong.
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
         DriverFailed: the driver could not begin. If it fails later, the record says so and holds what was driven.
     """
     session.reset()
     weather = Condition.parse(key.condition).to_weather().as_tuple()
     session.set_weather(weather)
+    sky = WeatherAlongRoute(session, weathers) if weathers else None
     traffic_seed = derive_seed(config.seed, f"route {key.route_id} repetition {key.repetition}")
     ego = session.spawn(config.vehicle, start_pose(route), {"role_name": "hero"})
+    staged = _stage(session, ego, route, scenarios, traffic_seed)
     start_m = (float(route.points_m[0, 0]), float(route.points_m[0, 1]))
     traffic = Traffic(session, TrafficConfig(config.cars, config.walkers, traffic_seed), [start_m])
-    switch_lamps(session, [ego, *traffic.vehicles], weather)
+    vehicles = [ego, *traffic.vehicles]
+    switch_lamps(session, vehicles, sky.update(0.0) if sky else weather)
     for _ in range(_SETTLE_TICKS):
         session.apply(ego, Control(brake=1.0))
         session.tick()
@@ -149,15 +174,20 @@ def drive_route(
     criteria = _criteria(session, ego, route, config)
     infractions: list[Infraction] = []
     failure: DriverFailed | None = None
+    events: list[ScenarioEvent] = []
     while True:
         session.tick()
         state = VehicleState.read(session.snapshot(), ego.id)
         facts = observer.observe(state)
+        observer.oncoming_lane_allowed = staged is not None and staged.oncoming_lane_allowed
+        if sky is not None and sky.due(observer.progress.completion):
+            switch_lamps(session, vehicles, sky.update(observer.progress.completion))
         pictures = rig.gather(state.frame_id) if rig.due(state.frame_id) else {}
         view = DriveView(state, observer, pictures.get("rgb"))
         if on_tick is not None:
             on_tick(view, facts)
         noticed = [infraction for criterion in criteria for infraction in criterion.update(facts)]
+        noticed += _scenario_infractions(events, facts, on_scenario)
         infractions += noticed
         if observer.route_completion_pct >= 100.0 or any(i.kind in ENDS_ROUTE for i in noticed):
             break
@@ -166,11 +196,63 @@ def drive_route(
         except DriverFailed as error:
             failure = error
             break
-        session.apply(ego, control)
+        # After the driver: what a scenario destroys now is still in the snapshot that the driver looked at.
+        events = staged.tick(state, observer.progress.distance_m) if staged else []
+        session.apply(ego, staged.disturb(control) if staged else control)
+    if staged is not None:
+        infractions += _scenario_infractions(staged.close(), facts, on_scenario)
     infractions += [infraction for criterion in criteria for infraction in criterion.finish(facts)]
     completion_pct = observer.route_completion_pct
     status = drive_status(completion_pct, infractions) if failure is None else failure.status
     return DriveRecord(key, status, completion_pct, tuple(infractions), route.length_m, facts.elapsed_s)
+
+
+class WeatherAlongRoute:
+    """Sets the weather of the place where the ego is, about every hundredth of the route as the leaderboard does.
+
+    Args:
+        session: the simulator.
+        weathers: as the route file has them.
+    """
+
+    step = 0.01
+
+    def __init__(self, session: Session, weathers: WeatherRows) -> None:
+        self._session = session
+        self._weather = RouteWeather(weathers)
+        self._last = -1.0
+
+    def due(self, completion: float) -> bool:
+        """Whether the ego has gone far enough for another weather."""
+        return self._weather.changes and completion - self._last >= self.step
+
+    def update(self, completion: float) -> tuple[float, ...]:
+        """Sets the weather at a share of the route; returns all its numbers in CARLA's order."""
+        self._last = completion
+        self._session.set_weather(self._weather.at(100.0 * completion))
+        now = self._session.world.get_weather()
+        return tuple(float(getattr(now, name)) for name in WEATHER_FIELDS)
+
+
+def _stage(
+    session: Session, ego: carla.Vehicle, route: Route, specs: Sequence[ScenarioSpec], seed: int
+) -> RouteScenarios | None:
+    """The scenarios of the drive, those near the start in their places; None if there are none."""
+    if not specs:
+        return None
+    staged = RouteScenarios(session, RoutePlanner(session.map), ego, route, specs, seed)
+    staged.begin_near(0.0)
+    return staged
+
+
+def _scenario_infractions(
+    events: Sequence[ScenarioEvent], facts: TickFacts, on_scenario: OnScenario | None
+) -> list[Infraction]:
+    if on_scenario is not None:
+        for event in events:
+            on_scenario(event)
+    known = [_INFRACTION_OF[event.outcome] for event in events if event.outcome in _INFRACTION_OF]
+    return [facts.infraction(kind, message) for kind, message in known]
 
 
 def _criteria(session: Session, ego: carla.Vehicle, route: Route, config: DriveConfig) -> list[Criterion]:

@@ -158,7 +158,7 @@ def _drive_until_crash(
                 raise ValueError(f"route {spec.route_id} is made for {spec.town!r}, the simulator runs {town!r}")
             route = planner.plan(spec.waypoints_m)
             try:
-                record = _drive_attempts(session, route, key, driver, config.drive, results, on_tick)
+                record = _drive_attempts(session, spec, route, key, driver, config.drive, results, on_tick)
             except SimulatorError as error:
                 results.add_crash(key, str(error))
                 return True
@@ -175,6 +175,7 @@ def _drive_until_crash(
 
 def _drive_attempts(
     session: Session,
+    spec: RouteSpec,
     route: Route,
     key: DriveKey,
     driver: Driver,
@@ -186,7 +187,8 @@ def _drive_attempts(
     for _ in range(MAX_ATTEMPTS):
         results.begin(key)
         try:
-            return drive_route(session, route, key, driver, config, on_tick(key) if on_tick else None)
+            tick = on_tick(key) if on_tick else None
+            return drive_route(session, route, key, driver, config, tick, scenarios=spec.scenarios)
         except TrafficManagerStalled as error:
             results.add_crash(key, str(error))
         except DriverFailed as error:

@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ from leaderboard.utils.checkpoint_tools import fetch_dict, save_dict
 from leaderboard.utils.result_writer import ResultOutputProvider
 from leaderboard.utils.route_indexer import RouteIndexer
 from leaderboard.utils.route_parser import RouteScenarioConfiguration
+from scenarios.parameters import ScenarioError
+from scenarios.route_files import ScenarioSpec
+from scenarios.running import Outcome, ScenarioEvent
+from scenarios.types import make_scenario
 
 EXIT_CRASHED = 255
 SIMULATION_CRASHED = "Failed - Simulation crashed"
@@ -84,6 +89,24 @@ def parser() -> argparse.ArgumentParser:
     add("--vehicles", type=int, default=10, help="other cars")
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
     return made
+
+
+def _runnable(specs: Sequence[ScenarioSpec]) -> tuple[ScenarioSpec, ...]:
+    """The scenarios that run here; the others are left out and named, as the official evaluator does."""
+    kept = []
+    for spec in specs:
+        try:
+            make_scenario(spec)
+        except ScenarioError as error:
+            print(f"Skipping scenario '{spec.name}' due to setup error: {error}", file=sys.stderr)
+        else:
+            kept.append(spec)
+    return tuple(kept)
+
+
+def _say_skipped(event: ScenarioEvent) -> None:
+    if event.outcome is Outcome.SKIPPED:
+        print(f"Skipping scenario '{event.name}' due to setup error: {event.message}", file=sys.stderr)
 
 
 class LeaderboardEvaluator:
@@ -193,7 +216,16 @@ class LeaderboardEvaluator:
             seed=args.traffic_manager_seed,
         )
         try:
-            return drive_route(session, route, key, self._driver, drive, on_tick)
+            return drive_route(
+                session,
+                route,
+                key,
+                self._driver,
+                drive,
+                on_tick,
+                scenarios=_runnable(config.spec.scenarios),
+                on_scenario=_say_skipped,
+            )
         finally:
             if args.record:
                 session.client.stop_recorder()

@@ -56,9 +56,14 @@ class DriveObserver:
         session: where it drives.
         ego: the vehicle.
         route: what it should drive.
+
+    Attributes:
+        progress: how far the vehicle has come.
+        oncoming_lane_allowed: while True, driving in the lane of the oncoming traffic does not count as outside.
     """
 
     def __init__(self, session: Session, ego: carla.Vehicle, route: Route) -> None:
+        self.oncoming_lane_allowed = False
         self._session = session
         self._ego_id = ego.id
         self._collisions = CollisionSensor(session, ego)
@@ -110,6 +115,8 @@ class DriveObserver:
         away_m = math.hypot(center.x - state.x_m, center.y - state.y_m)
         if away_m > 0.5 * waypoint.lane_width + _OUTSIDE_MARGIN_M:
             return True
+        if self.oncoming_lane_allowed:
+            return False
         lane_yaw_rad = math.radians(waypoint.transform.rotation.yaw)
         against = abs(math.remainder(state.yaw_rad - lane_yaw_rad, math.tau)) > _WRONG_WAY_RAD
         return against and not waypoint.is_junction and waypoint.lane_type == carla.LaneType.Driving

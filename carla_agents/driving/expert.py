@@ -10,6 +10,7 @@ import numpy as np
 
 from carla_agents.driving.control import ControllerConfig, WaypointController
 from carla_agents.driving.hazards import Hazard, Path, find_hazards
+from carla_agents.driving.lane_use import LaneUse
 from carla_agents.driving.route import Route, RouteProgress
 from carla_agents.driving.signals import RouteSignals
 from carla_agents.driving.surroundings import RoadUsers, Surroundings
@@ -19,6 +20,8 @@ from carla_agents.simulator.vehicle_state import VehicleState
 
 _STANDING_MPS = 0.1
 _YIELD_MEMORY_S = 1.0
+_FULL_BRAKING_MPS2 = 6.0
+_DASH_MARGIN_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class ExpertConfig:
     """Least time between the passages of two road users through one place."""
     patience_s: float = 8.0
     """After standing so long for other traffic it makes do with a shorter look ahead."""
+    passing_mps: float = 6.0
+    """Speed at which it drives around what stands in its lane."""
+    passing_gap_m: float = 9.0
+    """Distance kept to such a thing until there is room to drive around it."""
 
     def __post_init__(self) -> None:
         for name in ("cruise_mps", "lateral_mps2", "braking_mps2", "hard_braking_mps2", "horizon_s"):
@@ -58,7 +65,7 @@ class Decision:
 
     Attributes:
         target_speed_mps: wanted speed.
-        reason: `route`, `red light`, `stop sign`, `vehicle`, `crossing` or `junction full`.
+        reason: `route`, `red light`, `stop sign`, `vehicle`, `crossing`, `junction full`, `passing` or `giving way`.
         gap_m: distance to what it slows down for; inf for `route`.
     """
 
@@ -68,7 +75,7 @@ class Decision:
 
 
 class Expert:
-    """Drives a vehicle along a route: lanes, lights, stop signs, vehicles, walkers.
+    """Drives a vehicle along a route: lanes, lights, stop signs, vehicles, walkers, things in the way, ambulances.
 
     Once per tick: `session.apply(vehicle, expert.control())`, then `session.tick()`.
 
@@ -99,6 +106,14 @@ class Expert:
         self._front_m = box.extent.x + box.location.x
         self._length_m = 2.0 * box.extent.x
         self._half_width_m = box.extent.y
+        self._lane_use = LaneUse(
+            session.map,
+            route,
+            box.extent.x,
+            self._half_width_m,
+            self.config.passing_mps,
+            session.config.fixed_delta_s,
+        )
         self._controller = WaypointController(session.config.fixed_delta_s, controller_config(vehicle))
         self._profile_mps = speed_profile_mps(route, self.config)
         self._served: set[int] = set()
@@ -116,11 +131,13 @@ class Expert:
         snapshot = self._session.snapshot()
         ego = VehicleState.read(snapshot, self._vehicle.id)
         self.progress.update(ego.x_m, ego.y_m)
-        users = _without_followers(self._surroundings.read(snapshot, ego), ego, self._length_m)
+        everyone = self._surroundings.read(snapshot, ego)
+        self._lane_use.update(everyone, self.progress, ego.speed_mps, self._waited_s)
+        users = _without_followers(everyone, ego, self._length_m)
         self.decision = self._decide(ego, users)
         self._keep_time(ego)
         ahead_m = self.progress.distance_m + np.arange(0.0, 16.0, 1.0)
-        path_in_ego_m = ego.to_ego(self._route.point_at(ahead_m))
+        path_in_ego_m = ego.to_ego(self._lane_use.path(ahead_m))
         return self._controller.follow(path_in_ego_m, self.decision.target_speed_mps, ego.speed_mps)
 
     def _decide(self, ego: VehicleState, users: RoadUsers) -> Decision:
@@ -131,11 +148,34 @@ class Expert:
         if limit_kmh > 0:
             free_mps = min(free_mps, limit_kmh / 3.6)
         candidates = [Decision(free_mps, "route", math.inf)]
+        if self._lane_use.speed_limit_mps is not None:
+            reason = "giving way" if self._lane_use.giving_way else "passing"
+            candidates.append(Decision(self._lane_use.speed_limit_mps, reason, math.inf))
         candidates += self._light_decision(front_m, speed_mps)
         candidates += self._stop_decision(front_m)
 
         impatient = self._waited_s > self.config.patience_s
-        hazards = find_hazards(
+        hazards = self._hazards(front_m, users, speed_mps, self.config.time_margin_s * (0.5 if impatient else 1.0))
+        reach_m = speed_mps * speed_mps / (2.0 * _FULL_BRAKING_MPS2)
+        too_near = {h.actor_id for h in hazards if h.crossing and h.speed_mps == 0.0 and h.gap_m < reach_m}
+        if too_near:
+            # One can no longer stop before them; braking would only end in their way, if driving on gets clear of it.
+            still = {h.actor_id for h in self._hazards(front_m, users, speed_mps, _DASH_MARGIN_S)}
+            hazards = [h for h in hazards if h.actor_id not in too_near or h.actor_id in still]
+        for hazard in hazards:
+            gap_m = hazard.gap_m - self.config.standing_gap_m
+            if hazard.actor_id in self._lane_use.in_the_way_ids:
+                gap_m = hazard.gap_m - self.config.passing_gap_m
+            target_mps = self._approach_mps(gap_m, hazard.speed_mps)
+            candidates.append(Decision(target_mps, "crossing" if hazard.crossing else "vehicle", gap_m))
+        if not impatient:
+            candidates += self._yield_decisions(ego.elapsed_s, front_m, hazards)
+        candidates += self._full_junction_decision(front_m, hazards)
+        return min(candidates, key=lambda decision: decision.target_speed_mps)
+
+    def _hazards(self, front_m: float, users: RoadUsers, speed_mps: float, time_margin_s: float) -> list[Hazard]:
+        impatient = self._waited_s > self.config.patience_s
+        return find_hazards(
             self._path_ahead(front_m),
             users,
             speed_mps,
@@ -143,16 +183,8 @@ class Expert:
             self._length_m,
             horizon_s=self.config.horizon_s * (0.3 if impatient else 1.0),
             side_margin_m=self.config.side_margin_m,
-            time_margin_s=self.config.time_margin_s * (0.5 if impatient else 1.0),
+            time_margin_s=time_margin_s,
         )
-        for hazard in hazards:
-            gap_m = hazard.gap_m - self.config.standing_gap_m
-            target_mps = self._approach_mps(gap_m, hazard.speed_mps)
-            candidates.append(Decision(target_mps, "crossing" if hazard.crossing else "vehicle", gap_m))
-        if not impatient:
-            candidates += self._yield_decisions(ego.elapsed_s, front_m, hazards)
-        candidates += self._full_junction_decision(front_m, hazards)
-        return min(candidates, key=lambda decision: decision.target_speed_mps)
 
     def _approach_mps(self, gap_m: float, lead_mps: float = 0.0) -> float:
         """Speed from which one can still stop behind something (P. G. Gipps, Transportation Research B, 1981)."""
@@ -229,7 +261,8 @@ class Expert:
         first = int(np.searchsorted(route.distance_m, nose_m))
         last = int(np.searchsorted(route.distance_m, nose_m + 55.0))
         along = slice(first, last)
-        return Path(route.points_m[along, :2], route.yaw_rad[along], route.distance_m[along] - front_m)
+        points_m, yaw_rad = self._lane_use.beside(along)
+        return Path(points_m, yaw_rad, route.distance_m[along] - front_m)
 
     def _keep_time(self, ego: VehicleState) -> None:
         standing = abs(ego.speed_mps) < _STANDING_MPS

@@ -14,6 +14,7 @@ _HELD_BRAKING_MPS2 = -4.0
 _SAME_DIRECTION_RAD = np.deg2rad(50.0)
 _CROSSING_MPS = 2.0
 _WALKER_MARGIN_M = 0.7
+_MERGE_GAP_M = 3.0
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,11 @@ def find_hazards(
         meeting = float(_angle_between(headings[t, j], path.yaw_rad[k]))
         if meeting < _SAME_DIRECTION_RAD and not users.walker[j]:
             along = float(users.speed_mps[j] * np.cos(meeting))
+            # Who joins the path is followed if he will be ahead by then; else he is let through.
+            ahead_by_m = (float(arrive_s[k]) - float(times[t])) * along
+            if abs(ahead_by_m) < users.half_length_m[j] + _MERGE_GAP_M and users.speed_mps[j] > _CROSSING_MPS:
+                hazards.append(Hazard(float(path.ahead_m[k]), 0.0, int(users.ids[j]), True))
+                continue
             hazards.append(Hazard(float(path.ahead_m[k] + half_width_m), along, int(users.ids[j]), True))
         else:
             hazards.append(Hazard(float(path.ahead_m[k]), 0.0, int(users.ids[j]), True))

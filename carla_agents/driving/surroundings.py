@@ -1,4 +1,4 @@
-"""`Surroundings`: every other vehicle and walker as arrays, read from the simulator's true state."""
+"""`Surroundings`: every other vehicle and walker, and things on the road, as arrays of the simulator's true state."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ import numpy as np
 
 from carla_agents.simulator.session import Session
 from carla_agents.simulator.vehicle_state import VehicleState
+
+_FLAT_M = 0.3
+_STANDING_MPS = 0.2
+_SLOW_BICYCLE_MPS = 4.0
+_ASK_EVERY_FRAMES = 10
+_HAZARD_LIGHTS = int(carla.VehicleLightState.LeftBlinker) | int(carla.VehicleLightState.RightBlinker)
+_SPECIAL_LIGHT = int(carla.VehicleLightState.Special1)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class RoadUsers:
         half_length_m, half_width_m: (N,) half extents of the boxes.
         walker: (N,) bool.
         held: (N,) bool: a vehicle at a light that does not show green.
+        prop: (N,) bool: a thing, e.g. a cone; what lies flat on the road is left out.
+        passable: (N,) bool: may be driven around: things, standing vehicles with hazard lights, slow bicycles.
+        emergency: (N,) bool: a vehicle on an emergency drive.
     """
 
     ids: np.ndarray
@@ -40,6 +50,9 @@ class RoadUsers:
     half_width_m: np.ndarray
     walker: np.ndarray
     held: np.ndarray
+    prop: np.ndarray
+    passable: np.ndarray
+    emergency: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,16 +67,18 @@ class Surroundings:
         radius_m: how far it looks.
     """
 
-    def __init__(self, session: Session, ego_id: int, radius_m: float = 70.0) -> None:
+    def __init__(self, session: Session, ego_id: int, radius_m: float = 100.0) -> None:
         self._session = session
         self._ego_id = ego_id
         self._radius_m = radius_m
         self._known: dict[int, carla.Actor | None] = {}
         self._extent: dict[int, tuple[float, float, float]] = {}
+        self._kind: dict[int, str] = {}
+        self._lights: dict[int, tuple[int, int]] = {}
 
     def read(self, snapshot: carla.WorldSnapshot, ego: VehicleState) -> RoadUsers:
         """Road users within the radius, ordered by actor id."""
-        rows, ids, walkers, held = [], [], [], []
+        rows, ids, walkers, held, props, passable, emergency = [], [], [], [], [], [], []
         self._meet([found.id for found in snapshot if found.id not in self._known])
         for found in sorted(snapshot, key=lambda actor: actor.id):
             actor = self._known[found.id]
@@ -78,7 +93,8 @@ class Surroundings:
             yaw = math.radians(transform.rotation.yaw)
             c, s = math.cos(yaw), math.sin(yaw)
             speed = math.hypot(velocity.x, velocity.y)
-            is_walker = isinstance(actor, carla.Walker)
+            kind = self._kind[found.id]
+            is_walker = kind == "walker"
             rows.append(
                 (
                     location.x + offset * c,
@@ -94,8 +110,12 @@ class Surroundings:
             )
             ids.append(found.id)
             walkers.append(is_walker)
+            props.append(kind == "prop")
+            passable.append(self._is_passable(actor, kind, speed, snapshot.frame))
+            on_duty = kind == "emergency" and speed > _STANDING_MPS and self._asked_lights(actor, snapshot.frame)
+            emergency.append(bool(on_duty & _SPECIAL_LIGHT))
             held.append(
-                not is_walker
+                kind not in ("walker", "prop")
                 and actor.is_at_traffic_light()
                 and actor.get_traffic_light_state() != carla.TrafficLightState.Green
             )
@@ -112,14 +132,53 @@ class Surroundings:
             half_width_m=table[:, 8],
             walker=np.array(walkers, dtype=bool),
             held=np.array(held, dtype=bool),
+            prop=np.array(props, dtype=bool),
+            passable=np.array(passable, dtype=bool),
+            emergency=np.array(emergency, dtype=bool),
         )
+
+    def _is_passable(self, actor: carla.Actor, kind: str, speed_mps: float, frame: int) -> bool:
+        if kind == "prop":
+            return True
+        if kind == "bicycle":
+            return speed_mps < _SLOW_BICYCLE_MPS
+        if kind == "walker" or speed_mps > _STANDING_MPS:
+            return False
+        lights = self._asked_lights(actor, frame)
+        return lights & _HAZARD_LIGHTS == _HAZARD_LIGHTS or bool(lights & _SPECIAL_LIGHT)
+
+    def _asked_lights(self, actor: carla.Vehicle, frame: int) -> int:
+        """Bits of a vehicle's lights, at most some frames old: a snapshot does not hold them."""
+        asked, lights = self._lights.get(actor.id, (-_ASK_EVERY_FRAMES, 0))
+        if frame - asked >= _ASK_EVERY_FRAMES:
+            lights = int(actor.get_light_state())
+            self._lights[actor.id] = (frame, lights)
+        return lights
 
     def _meet(self, new_ids: list[int]) -> None:
         if not new_ids:
             return
         self._known.update(dict.fromkeys(new_ids))
         for actor in self._session.world.get_actors(new_ids):
-            if isinstance(actor, carla.Vehicle | carla.Walker):
-                box = actor.bounding_box
-                self._known[actor.id] = actor
-                self._extent[actor.id] = (box.extent.x, box.extent.y, box.location.x)
+            kind = _kind_of(actor)
+            if kind is None:
+                continue
+            box = actor.bounding_box
+            if kind == "prop" and 2.0 * box.extent.z < _FLAT_M:
+                continue
+            self._known[actor.id] = actor
+            self._kind[actor.id] = kind
+            self._extent[actor.id] = (box.extent.x, box.extent.y, box.location.x)
+
+
+def _kind_of(actor: carla.Actor) -> str | None:
+    """`walker`, `prop`, `bicycle`, `emergency` or `vehicle`; None for what is no road user."""
+    if isinstance(actor, carla.Walker):
+        return "walker"
+    if actor.type_id.startswith("static.prop."):
+        return "prop"
+    if not isinstance(actor, carla.Vehicle):
+        return None
+    if actor.attributes.get("special_type") == "emergency":
+        return "emergency"
+    return "bicycle" if actor.attributes.get("base_type") == "bicycle" else "vehicle"

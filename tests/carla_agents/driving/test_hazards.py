@@ -24,6 +24,9 @@ def users(*rows: tuple[float, float, float, float], walker: bool = False, held: 
         "half_width_m": np.full(count, 0.3 if walker else 0.9),
         "walker": np.full(count, walker),
         "held": np.full(count, held),
+        "prop": np.zeros(count, dtype=bool),
+        "passable": np.zeros(count, dtype=bool),
+        "emergency": np.zeros(count, dtype=bool),
     }
     return RoadUsers(**{**values, **other})
 

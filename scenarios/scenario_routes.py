@@ -1,0 +1,239 @@
+"""Short routes with one scenario each, found on any OpenDRIVE map by rehearsing the scenario at random places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import carla
+import numpy as np
+
+from carla_agents.driving.placing import start_pose
+from carla_agents.driving.road_graph import Lane, NoRoute
+from carla_agents.driving.route import Route
+from carla_agents.driving.route_planner import RoutePlanner
+from carla_agents.simulator.frame import Command
+from scenarios.generate import keypoints_m
+from scenarios.junctions import Movement, movements
+from scenarios.parameters import Number, ScenarioError, Word
+from scenarios.rehearsal import clashes, rehearse
+from scenarios.route_files import RouteSpec, ScenarioSpec
+from scenarios.running import trigger_distance_m
+from scenarios.scene import same_direction_lane
+from scenarios.types import TYPES
+
+_ROAD_START, _ROAD_TRIGGER_M = 2, 8.0
+_MIN_ROAD_M = 55.0
+_IN_LANE_M = 1.5
+_ROAD_M = 120
+_BEFORE_M = 50.0
+_JUNCTION_TRIGGER_M = 35.0
+_BEYOND_M = 45.0
+_TURNS: dict[str, tuple[Command, ...]] = {
+    "left": (Command.LEFT,),
+    "right": (Command.RIGHT,),
+    "straight": (Command.STRAIGHT,),
+    "turn": (Command.LEFT, Command.RIGHT),
+}
+
+
+@dataclass(frozen=True)
+class FoundRoute:
+    """A route with one scenario, and the way that a reader of its key points drives."""
+
+    spec: RouteSpec
+    route: Route
+
+
+def find_scenario_routes(
+    carla_map: carla.Map,
+    planner: RoutePlanner,
+    type_name: str,
+    count: int,
+    seed: int = 0,
+    first_id: int = 0,
+    min_length_m: float = 0.0,
+) -> list[FoundRoute]:
+    """Routes on which a scenario of a type can happen; fewer than `count` if the map has no more places.
+
+    Args:
+        carla_map: any map.
+        planner: on it.
+        type_name: one of `scenarios.types.TYPES`.
+        count: how many.
+        seed: decides which.
+        first_id: id of the first route.
+        min_length_m: shorter routes are continued, with turns where there are some.
+    """
+    found: list[FoundRoute] = []
+    town = carla_map.name.split("/")[-1]
+    rng = np.random.default_rng(seed)
+    starts: list[tuple[float, float]] = []
+    for route, trigger_m in _candidates(planner, TYPES[type_name].place, rng):
+        if len(found) == count:
+            break
+        here = (float(route.points_m[0, 0]), float(route.points_m[0, 1]))
+        if any(math.dist(here, start) < 15.0 for start in starts):
+            continue
+        if route.length_m < min_length_m:
+            longer = _continued(planner, route, min_length_m, rng)
+            if longer is None:
+                continue
+            route = longer
+        places = keypoints_m(route)
+        try:
+            again = planner.plan(places)
+        except NoRoute:
+            continue
+        if not np.array_equal(again.points_m, route.points_m):
+            continue
+        if TYPES[type_name].oncoming_lane_allowed and _has_lane_of_ours(carla_map, route, trigger_m):
+            continue
+        scenario = _fitting_scenario(carla_map, planner, route, trigger_m, type_name)
+        if scenario is None:
+            continue
+        starts.append(here)
+        found.append(FoundRoute(RouteSpec(first_id + len(found), town, places, (), (scenario,)), route))
+    return found
+
+
+def _has_lane_of_ours(carla_map: carla.Map, route: Route, trigger_m: float) -> bool:
+    """Whether a second lane of the ego's direction makes the lane of the oncoming traffic needless."""
+    index = int(abs(route.distance_m - trigger_m - 30.0).argmin())
+    x, y, z = (float(v) for v in route.points_m[index])
+    lane = carla_map.get_waypoint(carla.Location(x=x, y=y, z=z))
+    return any(same_direction_lane(lane, side) is not None for side in ("left", "right"))
+
+
+def _fitting_scenario(
+    carla_map: carla.Map, planner: RoutePlanner, route: Route, trigger_m: float, type_name: str
+) -> ScenarioSpec | None:
+    """A scenario that works at a place, trying either direction; None if none does."""
+    directions = [p for p in TYPES[type_name].parameters if isinstance(p, Word) and p.name == "direction"]
+    for direction in directions[0].words[::-1] if directions else (None,):
+        scenario = scenario_at(route, trigger_m, type_name, direction)
+        if trigger_distance_m(route, scenario.trigger) is None:
+            return None
+        try:
+            wishes = rehearse(carla_map, planner, route, trigger_m, scenario)
+        except ScenarioError:
+            continue
+        places_m = np.array([(w.pose.location.x, w.pose.location.y) for w in wishes]).reshape(-1, 1, 2)
+        away_m = np.linalg.norm(places_m - route.points_m[None, :, :2], axis=-1).min(axis=1)
+        if TYPES[type_name].stands_in_lane and not (away_m < _IN_LANE_M).any():
+            continue
+        if not clashes(wishes, start_pose(route)):
+            return scenario
+    return None
+
+
+def scenario_at(route: Route, trigger_m: float, type_name: str, direction: str | None = None) -> ScenarioSpec:
+    """A scenario of a type with its default parameters, triggered at a distance along a route."""
+    index = int(abs(route.distance_m - trigger_m).argmin())
+    x, y, z = (round(float(v), 3) for v in route.points_m[index])
+    yaw_deg = round(math.degrees(math.remainder(float(route.yaw_rad[index]), math.tau)), 2)
+    parameters = tuple(
+        (parameter.name, (("value", f"{parameter.default:g}"),))
+        for parameter in TYPES[type_name].parameters
+        if isinstance(parameter, Number) and parameter.name == "distance"
+    )
+    if direction is not None:
+        parameters += (("direction", (("value", direction),)),)
+    return ScenarioSpec(f"{type_name}_1", type_name, (x, y, z, yaw_deg), parameters)
+
+
+def _candidates(planner: RoutePlanner, place: str, rng: np.random.Generator) -> Iterator[tuple[Route, float]]:
+    if place == "road":
+        yield from _on_roads(planner, rng)
+    else:
+        yield from _at_junctions(planner, _TURNS[place], rng)
+
+
+def _on_roads(planner: RoutePlanner, rng: np.random.Generator) -> Iterator[tuple[Route, float]]:
+    graph = planner.graph
+    lanes = [lane for _, lane in sorted(graph.lanes.items()) if not lane.in_junction and lane.length_m > _MIN_ROAD_M]
+    for number in rng.permutation(len(lanes)):
+        lane = lanes[int(number)]
+        for start in range(_ROAD_START, max(_ROAD_START + 1, len(lane.waypoints) - 75), 60):
+            if len(lane.waypoints) - start > _ROAD_M:
+                route = _planned(planner, [lane.waypoints[start], lane.waypoints[start + _ROAD_M]])
+                if route is not None:
+                    yield route, _ROAD_TRIGGER_M
+                continue
+            for onward in _beyond(planner, lane, rng):
+                route = _planned(planner, [lane.waypoints[start], lane.waypoints[-1], onward])
+                if route is not None:
+                    yield route, _ROAD_TRIGGER_M
+                    break
+
+
+def _at_junctions(
+    planner: RoutePlanner, turns: Sequence[Command], rng: np.random.Generator
+) -> Iterator[tuple[Route, float]]:
+    graph = planner.graph
+    junctions = sorted({lane.start.junction_id for lane in graph.lanes.values() if lane.in_junction})
+    ways = [way for junction_id in junctions for way in movements(graph, junction_id)]
+    ways = [way for way in ways if _command(way) in turns and way.entry.length_m > 40.0 and way.exit.length_m > 30.0]
+    for number in rng.permutation(len(ways)):
+        way = ways[int(number)]
+        entry = way.entry.waypoints
+        start = entry[max(_ROAD_START, len(entry) - round(_BEFORE_M))]
+        end = way.exit.waypoints[min(round(_BEYOND_M), len(way.exit.waypoints) - 2)]
+        route = _planned(planner, [start, entry[-1], end])
+        if route is None:
+            continue
+        inside = np.flatnonzero(route.junction >= 0)
+        if len(inside):
+            yield route, max(float(route.distance_m[inside[0]]) - _JUNCTION_TRIGGER_M, 2.0)
+
+
+def _continued(planner: RoutePlanner, route: Route, length_m: float, rng: np.random.Generator) -> Route | None:
+    """A route that goes on, turning where it can, until it is long enough; None if that fails."""
+    end = tuple(float(v) for v in route.points_m[-1])
+    for turns in (2, 1, 1, 0, 0):
+        try:
+            onward = planner.random_route(rng, length_m - route.length_m + 10.0, end, min_turns=turns, attempts=15)
+            places = [*keypoints_m(route)[:-1], *keypoints_m(onward)]
+            again = planner.plan(keypoints_m(planner.plan(places)))
+        except NoRoute:
+            continue
+        same = min(len(route.points_m), len(again.points_m)) - 5
+        detour_m = abs(again.length_m - route.length_m - onward.length_m)
+        if detour_m < 8.0 and np.allclose(again.points_m[:same], route.points_m[:same], atol=0.6):
+            return again
+    return None
+
+
+def _beyond(planner: RoutePlanner, lane: Lane, rng: np.random.Generator) -> Iterator[carla.Waypoint]:
+    """Places behind the junction at the end of a lane, or on the lane that continues it."""
+    graph = planner.graph
+    onward = [key for key in lane.successors if key in graph.lanes]
+    for number in rng.permutation(len(onward)):
+        following = graph.lanes[onward[int(number)]]
+        for key in following.successors if following.in_junction else [following.key]:
+            if key in graph.lanes and not graph.lanes[key].in_junction and graph.lanes[key].length_m > 25.0:
+                places = graph.lanes[key].waypoints
+                yield places[min(round(_BEYOND_M), len(places) - 2)]
+
+
+def _planned(planner: RoutePlanner, places: Sequence[carla.Waypoint]) -> Route | None:
+    """The route through places as a route file gives it back; None if there is none."""
+    try:
+        rough = planner.plan([_xyz(place) for place in places])
+        route = planner.plan(keypoints_m(rough))
+    except NoRoute:
+        return None
+    # A key point at a junction's mouth may belong to another lane of it: then the way makes detours.
+    return route if abs(route.length_m - rough.length_m) < 5.0 and route.length_m < 420.0 else None
+
+
+def _command(way: Movement) -> Command:
+    if way.straight:
+        return Command.STRAIGHT
+    return Command.RIGHT if way.turn_rad > 0.0 else Command.LEFT
+
+
+def _xyz(place: carla.Waypoint) -> tuple[float, float, float]:
+    location = place.transform.location
+    return location.x, location.y, location.z

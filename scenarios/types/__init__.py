@@ -1,0 +1,69 @@
+"""The scenario types that run, by the leaderboard's names."""
+
+from __future__ import annotations
+
+from scenarios.parameters import ScenarioError, read_values
+from scenarios.route_files import ScenarioSpec
+from scenarios.scenario import Scenario
+from scenarios.types import junctions, obstacles, pedestrians, road, vehicles_ahead
+
+TYPES: dict[str, type[Scenario]] = {
+    "Accident": obstacles.Accident,
+    "AccidentTwoWays": obstacles.AccidentTwoWays,
+    "BlockedIntersection": junctions.BlockedIntersection,
+    "ConstructionObstacle": obstacles.ConstructionObstacle,
+    "ConstructionObstacleTwoWays": obstacles.ConstructionObstacleTwoWays,
+    "ControlLoss": road.ControlLoss,
+    "CrossingBicycleFlow": junctions.CrossingBicycleFlow,
+    "DynamicObjectCrossing": pedestrians.DynamicObjectCrossing,
+    "EnterActorFlow": junctions.EnterActorFlow,
+    "EnterActorFlowV2": junctions.EnterActorFlowV2,
+    "HardBreakRoute": vehicles_ahead.HardBreakRoute,
+    "HazardAtSideLane": obstacles.HazardAtSideLane,
+    "HazardAtSideLaneTwoWays": obstacles.HazardAtSideLaneTwoWays,
+    "HighwayCutIn": vehicles_ahead.HighwayCutIn,
+    "InvadingTurn": road.InvadingTurn,
+    "MergerIntoSlowTraffic": junctions.MergerIntoSlowTraffic,
+    "MergerIntoSlowTrafficV2": junctions.MergerIntoSlowTrafficV2,
+    "NonSignalizedJunctionLeftTurn": junctions.NonSignalizedJunctionLeftTurn,
+    "NonSignalizedJunctionRightTurn": junctions.NonSignalizedJunctionRightTurn,
+    "OppositeVehicleRunningRedLight": junctions.OppositeVehicleRunningRedLight,
+    "OppositeVehicleTakingPriority": junctions.OppositeVehicleTakingPriority,
+    "ParkedObstacle": obstacles.ParkedObstacle,
+    "ParkedObstacleTwoWays": obstacles.ParkedObstacleTwoWays,
+    "ParkingCrossingPedestrian": pedestrians.ParkingCrossingPedestrian,
+    "ParkingCutIn": vehicles_ahead.ParkingCutIn,
+    "PedestrianCrossing": pedestrians.PedestrianCrossing,
+    "PriorityAtJunction": junctions.PriorityAtJunction,
+    "SignalizedJunctionLeftTurn": junctions.SignalizedJunctionLeftTurn,
+    "SignalizedJunctionRightTurn": junctions.SignalizedJunctionRightTurn,
+    "StaticCutIn": vehicles_ahead.StaticCutIn,
+    "VehicleOpensDoorTwoWays": obstacles.VehicleOpensDoorTwoWays,
+    "VehicleTurningRoute": pedestrians.VehicleTurningRoute,
+    "VehicleTurningRoutePedestrian": pedestrians.VehicleTurningRoutePedestrian,
+    "YieldToEmergencyVehicle": road.YieldToEmergencyVehicle,
+}
+"""Official name -> class."""
+
+NOT_SUPPORTED: tuple[str, ...] = (
+    "HighwayExit",
+    "InterurbanActorFlow",
+    "InterurbanAdvancedActorFlow",
+    "ParkingExit",
+)
+"""Official names that do not run here yet."""
+
+
+def make_scenario(spec: ScenarioSpec) -> Scenario:
+    """The scenario that an entry of a route file describes.
+
+    Raises:
+        ScenarioError: the type is unknown or not supported, or a parameter is wrong.
+    """
+    found = TYPES.get(spec.type_name)
+    if found is None:
+        why = "is not supported here" if spec.type_name in NOT_SUPPORTED else "is unknown"
+        raise ScenarioError(
+            f"scenario {spec.name!r}: type {spec.type_name!r} {why}; supported are {', '.join(TYPES)}"
+        )
+    return found(read_values(spec, found.parameters))

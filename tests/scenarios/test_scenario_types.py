@@ -1,0 +1,145 @@
+"""Every scenario type on the default town: the expert passes it; who sees nobody is caught by it."""
+
+import math
+
+import carla
+import pytest
+
+from carla_agents.driving.route_planner import RoutePlanner
+from carla_agents.simulator.session import Session
+from leaderboard.blind_drivers import ConstantThrottle, RouteFollower
+from leaderboard.drive import DriveConfig, Driver, drive_route
+from leaderboard.drivers import ExpertDriver
+from leaderboard.infractions import InfractionKind
+from leaderboard.results import DriveKey, DriveRecord
+from leaderboard.score import Metric
+from scenarios.running import Outcome, ScenarioEvent
+from scenarios.scenario_routes import FoundRoute, find_scenario_routes, scenario_at
+from scenarios.types import TYPES
+
+IN_EVERY_RUN = ("DynamicObjectCrossing", "ParkedObstacleTwoWays", "YieldToEmergencyVehicle")
+HARMLESS_ON_A_STRAIGHT_ROAD = (
+    "OppositeVehicleRunningRedLight",
+    "OppositeVehicleTakingPriority",
+    "PriorityAtJunction",
+)
+"""A constant throttle may get through these by luck or by right."""
+ALONE = DriveConfig(cars=0)
+
+
+def places(session: Session, type_name: str, count: int = 1) -> list[FoundRoute]:
+    return find_scenario_routes(session.map, RoutePlanner(session.map), type_name, count)
+
+
+def drive(
+    session: Session, found: FoundRoute, driver: Driver, config: DriveConfig = ALONE, **options
+) -> tuple[DriveRecord, list[ScenarioEvent]]:
+    events: list[ScenarioEvent] = []
+    record = drive_route(
+        session,
+        found.route,
+        DriveKey(found.spec.route_id, "clear-day", 0),
+        driver,
+        config,
+        scenarios=found.spec.scenarios,
+        on_scenario=events.append,
+        **options,
+    )
+    return record, events
+
+
+def outcomes(events: list[ScenarioEvent]) -> list[Outcome]:
+    return [event.outcome for event in events]
+
+
+def kinds(record: DriveRecord) -> set[InfractionKind]:
+    return {infraction.kind for infraction in record.infractions}
+
+
+@pytest.mark.parametrize(
+    "type_name", [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in TYPES]
+)
+def test_the_expert_passes_it(session: Session, type_name: str) -> None:
+    (found,) = places(session, type_name)
+    record, events = drive(session, found, ExpertDriver())
+    assert outcomes(events) == [Outcome.BEGUN, Outcome.TRIGGERED, Outcome.OVER]
+    assert record.score(Metric.V2_0).driving_score >= 85.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("type_name", [name for name in TYPES if name not in HARMLESS_ON_A_STRAIGHT_ROAD])
+def test_a_constant_throttle_is_penalised(session: Session, type_name: str) -> None:
+    (found,) = places(session, type_name)
+    record, _ = drive(session, found, ConstantThrottle())
+    assert record.score(Metric.V2_0).driving_score <= 65.0
+
+
+@pytest.mark.parametrize(
+    ("type_name", "kind"),
+    [
+        ("DynamicObjectCrossing", InfractionKind.COLLISION_PEDESTRIAN),
+        ("ParkedObstacleTwoWays", InfractionKind.COLLISION_LAYOUT),
+        ("YieldToEmergencyVehicle", InfractionKind.YIELD_EMERGENCY),
+        pytest.param("HardBreakRoute", InfractionKind.COLLISION_VEHICLE, marks=pytest.mark.slow),
+        pytest.param("OppositeVehicleRunningRedLight", InfractionKind.COLLISION_VEHICLE, marks=pytest.mark.slow),
+        pytest.param("ParkingCutIn", InfractionKind.COLLISION_VEHICLE, marks=pytest.mark.slow),
+    ],
+)
+def test_who_sees_nobody_is_caught_by_it(session: Session, type_name: str, kind: InfractionKind) -> None:
+    (found,) = places(session, type_name)
+    record, _ = drive(session, found, RouteFollower(), DriveConfig(cars=0, blocked_limit_s=3.0, time_limit_s=20.0))
+    assert kind in kinds(record)
+
+
+def test_the_same_seed_gives_the_same_drive_to_the_last_digit(session: Session) -> None:
+    (found,) = places(session, "DynamicObjectCrossing")
+
+    def path() -> list[tuple[float, ...]]:
+        seen: list[tuple[float, ...]] = []
+        drive(session, found, ExpertDriver(), on_tick=lambda view, _: seen.append((view.state.x_m, view.state.y_m)))
+        return seen
+
+    assert path() == path()
+
+
+def test_its_actors_are_gone_when_it_is_over(session: Session) -> None:
+    (found,) = places(session, "ConstructionObstacle")
+    drive(session, found, ExpertDriver())
+    session.tick()
+    assert len(session.world.get_actors().filter("static.prop.*")) == 0
+
+
+def test_a_trigger_beside_the_route_is_skipped_with_the_reason(session: Session) -> None:
+    (found,) = places(session, "DynamicObjectCrossing")
+    aside = scenario_at(found.route, 8.0, "DynamicObjectCrossing")
+    x, y, z, yaw = aside.trigger
+    moved = type(aside)(aside.name, aside.type_name, (x, y, z, yaw + 90.0), aside.parameters)
+    spec = type(found.spec)(9, found.spec.town, found.spec.waypoints_m, (), (moved,))
+    record, events = drive(session, FoundRoute(spec, found.route), ExpertDriver())
+    assert outcomes(events) == [Outcome.SKIPPED]
+    assert events[0].message == "its trigger does not lie on the route"
+    assert record.route_completion_pct == 100.0
+
+
+def test_the_weather_changes_along_the_route(session: Session) -> None:
+    (found,) = places(session, "PriorityAtJunction")
+    rows = ((("route_percentage", 0.0), ("fog_density", 0.0)), (("route_percentage", 100.0), ("fog_density", 80.0)))
+    fog: list[float] = []
+    drive(
+        session,
+        found,
+        ExpertDriver(),
+        weathers=rows,
+        on_tick=lambda *_: fog.append(session.world.get_weather().fog_density),
+    )
+    assert fog[0] < 3.0
+    assert fog[-1] > 75.0
+    assert fog == sorted(fog)
+
+
+def test_the_lights_are_given_back(session: Session) -> None:
+    (found,) = places(session, "PriorityAtJunction")
+    drive(session, found, ExpertDriver())
+    lights = session.world.get_actors().filter("traffic.traffic_light")
+    assert all(math.isclose(light.get_green_time(), 10.0) for light in lights)
+    assert any(light.get_state() == carla.TrafficLightState.Green for light in lights)
