@@ -12,6 +12,7 @@ from augment.conditions import Condition
 from augment.training.controlnet import ControlNetTraining, ControlNetTrainingConfig, train_controlnet
 from augment.training.pairs import PairedFrames
 from augment.training.stored_pairs import load_pairs
+from augment.training.true_pairs import load_true_pairs, true_conditions
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.store import Store
 from carla_agents.policies.aim_network import AimConfig, AimNetwork
@@ -70,8 +71,9 @@ def train_small_controlnet(options: TrainControlnet, *, split: str | None = None
 def paired_drives(store: Store, *, split: str | None = None, most: int | None = None) -> PairedFrames:
     """The moments that a store shows under every one of its paired conditions.
 
-    Drives are partners if their names differ only in the condition at the end, as `syndiff record --paired` names
-    them; drives without partners are left out.
+    True variants beside the frames (`syndiff record --pairs`) come first. Without any, drives are partners if their
+    names differ only in the condition at the end, as `syndiff record --paired` names them; drives without partners
+    are left out.
 
     Args:
         store: with recorded drives.
@@ -79,8 +81,11 @@ def paired_drives(store: Store, *, split: str | None = None, most: int | None = 
         most: at most so many moments, spread evenly.
 
     Raises:
-        ValueError: no drive was recorded under two conditions.
+        ValueError: nothing was recorded under two conditions.
     """
+    shown = true_conditions(store, split=split)
+    if shown:
+        return load_true_pairs(store, shown, split=split, most=most)
     partners: dict[str, dict[str, str]] = {}
     for route in store.routes():
         condition = str(route.metadata.get("condition"))
@@ -91,8 +96,8 @@ def paired_drives(store: Store, *, split: str | None = None, most: int | None = 
     whole = {drive: shown for drive, shown in partners.items() if set(shown) == set(conditions)}
     if not whole:
         raise ValueError(
-            f"{store.root} has no drive that was recorded under two conditions; make some with "
-            "`syndiff record --paired --conditions clear-day rain-night`"
+            f"{store.root} shows nothing under two conditions; record with `--pairs rain-night`, or the same drives "
+            "again with `--paired --conditions clear-day rain-night`"
         )
     routes = {Condition.parse(name): {drive: shown[name] for drive, shown in whole.items()} for name in conditions}
     return load_pairs(dict.fromkeys(routes, store), routes, most)

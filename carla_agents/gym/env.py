@@ -122,6 +122,26 @@ class DriveEnv(gymnasium.Env):
             raise gymnasium.error.ResetNeeded("call reset() before using the environment")
         return self._session
 
+    @property
+    def camera_id(self) -> int:
+        """Actor id of the rgb camera of this episode.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._rig.actor_id("rgb")
+
+    @property
+    def camera_size_px(self) -> tuple[int, int]:
+        """Width and height of the pictures."""
+        return self._camera.width_px, self._camera.height_px
+
+    @property
+    def vehicle_ids(self) -> tuple[int, ...]:
+        """Actor ids of the ego vehicle and of the traffic of this episode."""
+        traffic = () if self._traffic is None else tuple(vehicle.id for vehicle in self._traffic.vehicles)
+        return (self._vehicle.id, *traffic)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -226,6 +246,7 @@ class DriveEnv(gymnasium.Env):
         self._controller = WaypointController(session.config.fixed_delta_s, controller_config(self._vehicle))
         self._collisions = CollisionSensor(session, self._vehicle)
         vehicles, walkers = self._traffic_size
+        self._traffic: Traffic | None = None
         if vehicles or walkers:
             start = self._route.points_m[0]
             clear = [(float(start[0]), float(start[1]))]

@@ -61,7 +61,7 @@ def run_demo(options: Demo) -> int:
     with RecordingDisplay() as display:
         record(data, plan_demo_drives(plan, options.seed), config, seed=options.seed, on_frame=display)
 
-    steps.begin("train-controlnet", "a small ControlNet learns from the same drive under several conditions")
+    steps.begin("train-controlnet", "a small ControlNet learns from frames relit by the simulator")
     weights = options.out / "controlnet"
     controlnet = train_small_controlnet(
         TrainControlnet(data, weights, steps=plan.controlnet_steps, seed=options.seed, threads=options.threads),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from augment.conditions import DOMINANT, HELD_OUT, Condition
 from augment.seeds import derive_seed, generator
-from carla_agents.data.drives import Drive
+from carla_agents.data.drives import Drive, PairedCondition
 from scenarios.route_files import RouteSpec, parse_routes
 
 TARGETS = (HELD_OUT, Condition("clear", "night"), Condition("fog", "day"))
 """Conditions that the demo synthesizes."""
-PAIRED = (DOMINANT, *TARGETS)
-"""Conditions under which the demo drives the same drive again, for the ControlNet to learn from."""
+_TRUE = tuple(PairedCondition(condition.name, condition.to_weather().as_tuple()) for condition in TARGETS)
 HELD_OUT_SPLIT = "held-out-pairs"
 
 
@@ -23,7 +22,7 @@ class DemoPlan:
 
     Attributes:
         drives: expert drives on clear day that the policy learns from.
-        paired_drives: drives recorded under every condition of `PAIRED` for the ControlNet; one more is held out.
+        paired_drives: clear-day drives with true variants under `TARGETS` for the ControlNet; one more is held out.
         controlnet_steps, policy_steps: training steps.
         probe_steps, probe_moments: training of the segmenter that reads labels off variants, and how many held-out
             moments it reads.
@@ -56,13 +55,13 @@ class DemoPlan:
 
 
 def plan_demo_drives(plan: DemoPlan, seed: int) -> list[Drive]:
-    """What is recorded: clear-day drives for the policy, then the same few drives under every paired condition."""
+    """What is recorded: clear-day drives for the policy, then a few whose frames are relit under every target."""
     routes = _shuffled("town_grid_train.xml", seed)
     drives = [_drive(spec, DOMINANT, seed, "train") for spec in _cycle(routes, plan.drives)]
     pairs = routes[::-1][: plan.paired_drives + 1]
     for number, spec in enumerate(pairs):
         split = HELD_OUT_SPLIT if number == plan.paired_drives else "pairs"
-        drives += [_drive(spec, condition, seed, split) for condition in PAIRED]
+        drives.append(replace(_drive(spec, DOMINANT, seed, split), pairs=_TRUE))
     return drives
 
 
@@ -82,7 +81,6 @@ def _cycle(routes: list[RouteSpec], count: int) -> list[RouteSpec]:
 
 
 def _drive(spec: RouteSpec, condition: Condition, seed: int, split: str) -> Drive:
-    # Route and traffic do not depend on the condition: drives of one name are one drive under several weathers.
     return Drive(
         route_id=f"{split}-{spec.route_id:04d}-{condition.name}",
         condition=condition.name,
