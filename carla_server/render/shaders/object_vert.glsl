@@ -77,6 +77,12 @@ void main() {
         float swell = clamp(1.6 * distance(place, eye) / (focal_px * 0.135), 1.0, 3.0);
         p = pivot + (p - pivot) * swell + vec3(0.2, 0.0, 0.0) * step(1.05, swell);
     }
+    if (part >= LEFT_BLINKER && part <= REVERSE_PART && shining > 0.0) {
+        // Likewise blinkers and reversing lamps, whose lenses are a hand high.
+        vec3 pivot = vec3(in_uv.x, float(in_normal.w) / 40.0, in_uv.y);
+        float swell = clamp(1.2 * distance(vec3(in_row0.w, in_row1.w, in_row2.w), eye) / (focal_px * 0.12), 1.0, 2.6);
+        p = pivot + (p - pivot) * swell + vec3(0.12 * sign(pivot.x), 0.0, 0.0) * step(1.05, swell);
+    }
     vec4 q = vec4(p, 1.0);
     world = vec3(dot(in_row0, q), dot(in_row1, q), dot(in_row2, q));
     normal = vec3(dot(in_row0.xyz, n), dot(in_row1.xyz, n), dot(in_row2.xyz, n));

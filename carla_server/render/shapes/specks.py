@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from carla_server.render.shapes.parts import Part
+from carla_server.render.shapes.parts import Part, with_pivot
 from carla_server.render.shapes.solids import box, strip
 from carla_server.render.shapes.vehicle_profiles import VehicleProfile
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
@@ -98,7 +98,9 @@ def _lamps(
             ):
                 low, high = side * y0 * half_width, side * y1 * half_width
                 corners = np.array([(x, low, z0), (x, high, z0), (x, high, z1), (x, low, z1)])
-                builder.quad(corners if side * end > 0 else corners[::-1], look, lens, _ANY_TAG, part=number)
+                lamp = MeshBuilder()
+                lamp.quad(corners if side * end > 0 else corners[::-1], look, lens, _ANY_TAG)
+                builder.append(with_pivot(lamp.build(), number, (x, (low + high) / 2, (z0 + z1) / 2)))
 
 
 def walker_speck(height_m: float) -> Mesh:

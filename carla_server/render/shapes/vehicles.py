@@ -214,12 +214,15 @@ def _lamps(
             y0, y1 = (side * share * half_width for share in across)
             z0, z1 = (share * height for share in up)
             face = end * (half_length + 0.006)
+            lens, pivot = MeshBuilder(), (face, (y0 + y1) / 2, (z0 + z1) / 2)
             if detail > 1:
                 deep = face - end * 0.055 * half_length
-                box(builder, (deep, y0, z0), (face, y1, z1), color, material, _ANY_TAG, bottom=False, part=part)
+                box(lens, (deep, y0, z0), (face, y1, z1), color, material, _ANY_TAG, bottom=False)
+                builder.append(with_pivot(lens.build(), part, pivot))
                 return
             corners = np.array([(face, y0, z0), (face, y1, z0), (face, y1, z1), (face, y0, z1)])
-            builder.quad(corners if side * end > 0 else corners[::-1], color, material, _ANY_TAG, part=part)
+            lens.quad(corners if side * end > 0 else corners[::-1], color, material, _ANY_TAG)
+            builder.append(with_pivot(lens.build(), part, pivot))
 
         edge = 0.99 * profile.nose_width
         split = 0.46 + 0.74 * (edge - 0.46)

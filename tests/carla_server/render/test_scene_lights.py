@@ -71,12 +71,11 @@ def test_wheels_steer_and_roll(renderer: Renderer):
         assert (np.abs(one - other).max(2) > 20).sum() > 15
 
 
-def test_blinkers_and_reversing_lamps_show_at_10_metres(renderer: Renderer):
+def test_blinkers_and_reversing_lamps_show_at_30_metres(renderer: Renderer):
     weather = CORE12[0].to_weather().as_tuple()
-    pose = np.array([20.0, -2.0, 1.5, 0.0, 0.0, 0.0])
     pictures = []
     for bits in (0, VehicleLight.LEFT_BLINKER, VehicleLight.RIGHT_BLINKER, VehicleLight.REVERSE):
         renderer.set_actors(car(renderer, lights=int(bits)))
-        pictures.append(rgb(renderer, pose, weather))
+        pictures.append(rgb(renderer, AT_30_M, weather))
     for one, other in combinations(pictures, 2):
         assert np.abs(one - other).max() > 15
