@@ -118,7 +118,7 @@ def train_segmenter(
     optimizer = torch.optim.AdamW(segmenter.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     identity = _identity(segmenter, data, config)
     folder.mkdir(parents=True, exist_ok=True)
-    start = _resume(segmenter, optimizer, folder, identity)
+    start = _resume(segmenter, optimizer, folder, identity, accelerator.is_main_process)
     network, optimizer = accelerator.prepare(segmenter, optimizer)
     network.train()
     share = slice(accelerator.process_index, None, accelerator.num_processes)
@@ -248,11 +248,14 @@ def _save_checkpoint(
     write_tensors(folder / CHECKPOINT_NAME, tensors, {"identity": identity, "step": str(done)})
 
 
-def _resume(segmenter: Segmenter, optimizer: torch.optim.Optimizer, folder: Path, identity: str) -> int:
+def _resume(
+    segmenter: Segmenter, optimizer: torch.optim.Optimizer, folder: Path, identity: str, owns_log: bool
+) -> int:
     """Load a checkpoint if there is one and cut the log back to it; the number of steps already done."""
     path, log_path = folder / CHECKPOINT_NAME, folder / LOG_NAME
     if not path.exists():
-        log_path.unlink(missing_ok=True)
+        if owns_log:
+            log_path.unlink(missing_ok=True)
         return 0
     tensors, facts = read_tensors(path)
     if facts.get("identity") != identity:
@@ -272,6 +275,8 @@ def _resume(segmenter: Segmenter, optimizer: torch.optim.Optimizer, folder: Path
                 moments.setdefault(parameter, {})[key] = value
     for parameter, state in moments.items():
         optimizer.state[parameter] = state
+    if not owns_log:
+        return done
     lines = log_path.read_text(encoding="utf-8").splitlines() if log_path.exists() else []
     kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= done]
     log_path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
+from carla_agents.segmentation.weights import load_segmenter
 from syndiff.cli import EXIT_FAILED, main
 
 LINE = 24  # road line in CARLA 0.9.16
@@ -47,6 +50,22 @@ def test_from_folders_to_a_tested_segmenter(tmp_path, capsys):
     assert page.count("<img") == 2
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "31 pictures" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_segmenter_into_one_folder(tmp_path):
+    data_set(tmp_path / "a" / "train", 8, 0)
+    arguments = ["--source", tmp_path / "a", "--out", tmp_path / "store", "--labels", "carla-0.9.16"]
+    assert main(["import", *map(str, arguments), "--split", "train", "--condition", "clear-day"]) == 0
+    out = tmp_path / "out"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    train = ["-m", "syndiff.cli", "train-seg", "--data", tmp_path / "store", "--out", out, "--threads", "1"]
+    sizes = ["--batch-size", "4", "--checkpoint-every", "3"]
+    for steps in ("6", "6"):  # the second time there is nothing left to do
+        subprocess.run([*map(str, [*launch, *train, *sizes]), "--steps", steps], check=True, timeout=240)
+    assert json.loads((out / "run.json").read_text())["config"]["training"]["steps"] == 6
+    assert [json.loads(line)["step"] for line in (out / "train.jsonl").read_text().splitlines()] == [6]
+    assert load_segmenter(out).classes.name == "groups12"
 
 
 @pytest.mark.parametrize(
