@@ -73,6 +73,7 @@ setup(
         "carla_server.towns": ["*.xodr"],
         "scenarios": ["py.typed", "routes/*.xml"],
         "augment": ["py.typed", "weights/**/*"],
+        "carla_agents.segmentation": ["weights/**/*"],
     },
     install_requires=CORE,
     extras_require=EXTRAS,

@@ -1,7 +1,7 @@
-"""The default segmenter: training time, mean IoU per condition on another town, inference time.
+"""The default segmenter: recording and training time, mean IoU per condition on held-out towns, inference time.
 
-Without stores it records them first: `--train-map` gives the drives to learn from and `--test-map` the held-out ones.
-Figures need an idle machine; `--steps` and `--drives` shrink the run for a look at the script.
+`--out FOLDER` keeps the weights with a model card: that is how the shipped ones are made (`make segmenter`). Stores
+are recorded under `--data` if absent. Figures need an idle machine; `--steps` shrinks the run for a look at it.
 """
 
 from __future__ import annotations
@@ -10,126 +10,177 @@ import argparse
 import statistics
 import tempfile
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from augment.conditions import CORE12
+from benchmarks.segmentation_stores import StoresConfig, record_stores
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.data.store import Store
-from carla_agents.segmentation.metrics import MIN_IMAGES
+from carla_agents.segmentation.metrics import MIN_IMAGES, iou
 from carla_agents.segmentation.onnx_export import export_onnx
 from carla_agents.segmentation.scoring import ALL, SegmentationScores, score_segmenter
-from carla_agents.segmentation.segmentation_set import REAL, SegmentationSetConfig, load_segmentation_set
+from carla_agents.segmentation.segmentation_set import (
+    REAL,
+    SegmentationSet,
+    SegmentationSetConfig,
+    load_segmentation_set,
+)
 from carla_agents.segmentation.segmenter import Segmenter
+from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
 from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter
-from carla_agents.segmentation.weights import parameter_count
-from syndiff.commands.record import Record
-from syndiff.segmentation import segmenter_builder
+from carla_agents.segmentation.weights import load_segmenter, parameter_count, save_segmenter
 
 NAMED_APART = ("lane paint", "traffic light", "person")
+LEAST_OBJECT_PX = 60
 HARD = ("clear-night", "rain-day", "rain-night")
+LARGE = SmallSegmenterConfig(widths=(76, 152, 304, 408))
+EVERYTHING = SegmentationSetConfig(split=None, synthesizers=(), balance="condition-and-class")
+RECIPE = SegmentationTrainingConfig(
+    steps=6000, batch_size=8, learning_rate=4e-3, crop_px=(192, 128), checkpoint_every=500
+)
+"""Made to fit 20 minutes of two idle cores."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=Path, help="store to learn from; recorded if absent")
+    parser.add_argument("--data", type=Path, default=Path("runs/segmenter-data"), help="folder of the stores")
+    parser.add_argument("--out", type=Path, help="keep weights and model card here")
+    parser.add_argument("--steps", type=int, default=RECIPE.steps)
+    parser.add_argument("--threads", type=int, default=RECIPE.threads)
     parser.add_argument(
-        "--test", type=Path, help="store to test on, of a map that --train has not; recorded if absent"
+        "--compare",
+        nargs="+",
+        default=[],
+        choices=("clear-day", "large"),
+        help="train also on clear day alone, or a network ten times larger; all in --compare-steps",
     )
-    parser.add_argument("--train-map", help="map to record the training drives on")
-    parser.add_argument("--test-map", help="map to record the held-out drives on")
-    parser.add_argument("--map-dir", type=Path, help="folder of further OpenDRIVE maps")
-    parser.add_argument("--conditions", nargs="+", default=[c.name for c in CORE12])
-    parser.add_argument("--drives", type=int, default=4, help="drives per condition to learn from; one to test")
-    parser.add_argument("--backend", default="small")
-    parser.add_argument("--model")
-    parser.add_argument(
-        "--clear-day-only", action="store_true", help="also train on clear day alone and show the loss"
-    )
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compare-steps", type=int, default=1500)
+    parser.add_argument("--only-compare", action="store_true", help="leave out the long training")
     options = parser.parse_args()
     print(machine_line())
+    with Stopwatch() as watch:
+        train, test = record_stores(options.data, StoresConfig())
+    print(f"recording, or finding it recorded: {watch.wall_s:.0f} s wall")
+    data = load_segmentation_set(train, EVERYTHING)
+    held_out = load_segmentation_set(test, SegmentationSetConfig(split=None, synthesizers=()))
+    print(f"learned from {_maps(train)}, {len(data)} pictures; tested on {_maps(test)}, {len(held_out)} pictures")
+    config = replace(RECIPE, steps=options.steps, threads=options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        train, test = _stores(options, out)
-        everything = SegmentationSetConfig(split=None, synthesizers=(), balance="condition")
-        held_out = load_segmentation_set(test, SegmentationSetConfig(split=None, synthesizers=()))
-        maps = [sorted({str(r.metadata.get("map")) for r in store.routes()}) for store in (train, test)]
-        print(f"learned from maps {maps[0]}, tested on {maps[1]}, {len(held_out)} pictures")
-        if set(maps[0]) & set(maps[1]):
-            print("NOT HELD OUT: both stores have drives on the same map")
-        config = SegmentationTrainingConfig(steps=options.steps, threads=options.threads)
-        data = load_segmentation_set(train, everything)
-        build = segmenter_builder(options.backend, options.model, everything.classes)
-        with Stopwatch() as watch:
-            segmenter = train_segmenter(build, data, config, out / "all")
-        print(
-            f"training {options.model or options.backend}, {parameter_count(segmenter) / 1e6:.2f} M parameters, "
-            f"{options.steps} steps of {config.batch_size} of {len(data)} pictures: "
-            f"{watch.wall_s:.0f} s wall, {watch.own_cpu_s:.0f} s CPU"
-        )
-        scores = score_segmenter(segmenter, held_out)
-        _print_scores(scores)
-        if options.clear_day_only:
-            chosen = SegmentationSetConfig(**{**asdict(everything), "conditions": ("clear-day",)})
-            lone = train_segmenter(build, load_segmentation_set(train, chosen), config, out / "clear-day")
-            print("\ntrained on clear day alone:")
-            _print_scores(score_segmenter(lone, held_out))
-        _inference(segmenter, held_out.size_px(), out, options.threads)
+        work = Path(folder)
+        if not options.only_compare:
+            segmenter, trained = _train("default", SmallSegmenterConfig(), data, config, work)
+            lines = [trained, *_score_lines(segmenter, held_out)]
+            print("\n".join(lines[1:]))
+            _inference(segmenter, held_out.size_px(), work, options.threads)
+            if options.out is not None:
+                _keep(segmenter, options.out, config, data, [machine_line(), *lines])
+        if options.compare:
+            short = replace(config, steps=options.compare_steps)
+            _comparisons(options.compare, train, data, held_out, short, work)
 
 
-def _stores(options: argparse.Namespace, out: Path) -> tuple[Store, Store]:
-    stores = []
-    for name, seed, drives in (("train", 0, options.drives), ("test", 1, 1)):
-        root = getattr(options, name)
-        if root is None:
-            root = out / f"{name}-store"
-            record = Record(
-                out=root,
-                conditions=tuple(options.conditions),
-                drives=(drives,),
-                map=getattr(options, f"{name}_map"),
-                map_dir=options.map_dir,
-                split="train" if name == "train" else "val",
-                walkers=20,
-                depth=False,
-                seed=seed,
-            )
-            with Stopwatch() as watch:
-                record.run()
-            print(f"recording {name}: {watch.wall_s:.0f} s wall")
-        stores.append(Store.read(root))
-    return stores[0], stores[1]
+def _comparisons(
+    wanted: list[str],
+    train: list[Store],
+    data: SegmentationSet,
+    held_out: SegmentationSet,
+    config: SegmentationTrainingConfig,
+    work: Path,
+) -> None:
+    """The same network, the same steps: on everything, on clear day alone, and ten times larger on everything."""
+    reference, _ = _train("the small one on everything", SmallSegmenterConfig(), data, config, work)
+    scores = score_segmenter(reference, held_out)
+    print("\n".join(_table(scores)))
+    if "clear-day" in wanted:
+        chosen = replace(EVERYTHING, conditions=("clear-day",))
+        lone_data = load_segmentation_set(train, chosen)
+        lone, _ = _train("the small one on clear day alone", SmallSegmenterConfig(), lone_data, config, work)
+        lone_scores = score_segmenter(lone, held_out)
+        print("\n".join(_table(lone_scores)))
+        for name in ("clear-day", *HARD):
+            both = [s.scores()[name, REAL].miou for s in (scores, lone_scores)]
+            if None not in both:
+                print(f"{name}: on everything {both[0]:.3f}, on clear day alone {both[1]:.3f}")
+    if "large" in wanted:
+        large, _ = _train("the large one on everything", LARGE, data, config, work)
+        large_scores = score_segmenter(large, held_out)
+        print("\n".join(_table(large_scores)))
+        print(f"large minus small: {_mean(large_scores) - _mean(scores):+.3f}")
 
 
-def _print_scores(scores: SegmentationScores) -> None:
+def _train(
+    name: str, form: SmallSegmenterConfig, data: SegmentationSet, config: SegmentationTrainingConfig, work: Path
+) -> tuple[Segmenter, str]:
+    with Stopwatch() as watch:
+        segmenter = train_segmenter(lambda: SmallSegmenter(form), data, config, work / name.replace(" ", "-"))
+    line = (
+        f"training {name}: {parameter_count(segmenter) / 1e6:.2f} M parameters, {config.steps} steps of "
+        f"{config.batch_size} crops {config.crop_px} of {len(data)} pictures on {config.threads} threads: "
+        f"{watch.wall_s:.0f} s wall, {watch.own_cpu_s:.0f} s CPU"
+    )
+    print(line, flush=True)
+    return segmenter, line
+
+
+def _maps(stores: list[Store]) -> str:
+    return ", ".join(sorted({str(route.metadata.get("map")) for store in stores for route in store.routes()}))
+
+
+def _score_lines(segmenter: Segmenter, held_out: SegmentationSet) -> list[str]:
+    scores = score_segmenter(segmenter, held_out)
+    large = score_segmenter(segmenter, held_out, least_object_px=LEAST_OBJECT_PX)
+    names = [c.name for c in held_out.classes.classes]
+    whole, pieces = iou(scores.matrices.sum(0)), iou(large.matrices.sum(0))
+    lines = [*_table(scores), "", f"class           IoU    of pieces of at least {LEAST_OBJECT_PX} pixels"]
+    lines += [f"{name:14}  {whole[k]:.3f}  {pieces[k]:.3f}" for k, name in enumerate(names)]
+    for name in NAMED_APART:
+        k = names.index(name)
+        row = []
+        for (condition, source), places in large.groups().items():
+            if source == REAL and condition != ALL:
+                row.append(f"{condition} {iou(large.matrices[places].sum(0))[k]:.2f}")
+        lines.append(f"{name}, pieces of at least {LEAST_OBJECT_PX} pixels: {', '.join(row)}")
+    return lines
+
+
+def _table(scores: SegmentationScores) -> list[str]:
     names = [c.name for c in scores.data.classes.classes]
-    print(f"{'condition':16} {'n':>6}  mIoU (95 %)           {'  '.join(NAMED_APART)}")
-    table = scores.scores()
-    for (condition, source), score in table.items():
+    lines = [f"{'condition':16} {'n':>6}  mIoU (95 %)           {'  '.join(NAMED_APART)}"]
+    for (condition, source), score in scores.scores().items():
         if source != REAL:
             continue
         if score.miou is None:
-            print(f"{condition:16} {score.images:6}  under {MIN_IMAGES} pictures, no number")
+            lines.append(f"{condition:16} {score.images:6}  under {MIN_IMAGES} pictures, no number")
             continue
         values = {name: score.class_iou[names.index(name)] for name in NAMED_APART}
         apart = "  ".join(f"{'-' if v is None else f'{v:.3f}':>{len(name)}}" for name, v in values.items())
-        print(f"{condition:16} {score.images:6}  {score.miou:.3f} ({score.low:.3f} {score.high:.3f})  {apart}")
-    single = [s.miou for (c, source), s in table.items() if source == REAL and c != ALL and s.miou is not None]
-    if single:
-        print(f"mean over {len(single)} conditions: {statistics.fmean(single):.3f}")
-    clear = table.get(("clear-day", REAL))
-    for name in HARD:
-        hard = table.get((name, REAL))
-        if clear and hard and clear.miou is not None and hard.miou is not None:
-            print(f"{name} minus clear-day: {hard.miou - clear.miou:+.3f}")
+        lines.append(f"{condition:16} {score.images:6}  {score.miou:.3f} ({score.low:.3f} {score.high:.3f})  {apart}")
+    return [*lines, f"mean over conditions: {_mean(scores):.3f}"]
 
 
-def _inference(segmenter: Segmenter, size_px: tuple[int, int], out: Path, threads: int) -> None:
+def _mean(scores: SegmentationScores) -> float:
+    table = scores.scores()
+    return statistics.fmean(s.miou for (c, source), s in table.items() if source == REAL and c != ALL and s.miou)
+
+
+def _keep(
+    segmenter: Segmenter, folder: Path, config: SegmentationTrainingConfig, data: SegmentationSet, lines: list[str]
+) -> None:
+    """Weights as float16 (half the size; the scores below are those of the float32 ones), description, model card."""
+    facts = {**asdict(config), "pictures": len(data), "data": data.fingerprint(), "set": asdict(data.config)}
+    half = SmallSegmenter(SmallSegmenterConfig())
+    half.load_state_dict(segmenter.state_dict())
+    save_segmenter(half.half(), folder, {**facts, "parameters": parameter_count(segmenter)})
+    load_segmenter(folder)
+    card = Path(__file__).with_name("segmenter_card.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text(card + "```\n" + "\n".join(lines) + "\n```\n", encoding="utf-8")
+
+
+def _inference(segmenter: Segmenter, size_px: tuple[int, int], work: Path, threads: int) -> None:
     torch.set_num_threads(threads)
     rgb = np.random.default_rng(0).integers(0, 256, (1, size_px[1], size_px[0], 3), np.uint8)
     title = f"inference {size_px[0]}x{size_px[1]}, {threads} threads:"
@@ -139,7 +190,7 @@ def _inference(segmenter: Segmenter, size_px: tuple[int, int], out: Path, thread
     except ImportError:
         print("onnxruntime is not installed")
         return
-    path = out / "segmenter.onnx"
+    path = work / "segmenter.onnx"
     export_onnx(segmenter, path, size_px)
     session_options = onnxruntime.SessionOptions()
     session_options.intra_op_num_threads = threads
@@ -153,14 +204,15 @@ def _inference(segmenter: Segmenter, size_px: tuple[int, int], out: Path, thread
     )
 
 
-def _milliseconds(call) -> str:  # type: ignore[no-untyped-def]
+def _milliseconds(call: Callable[[], object]) -> str:
     walls, cpus = [], []
-    for _ in range(30):
+    for _ in range(60):
         wall, cpu = time.perf_counter(), time.process_time()
         call()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return f"{1e3 * statistics.median(walls):.1f} ms median wall, {1e3 * statistics.median(cpus):.1f} ms CPU"
+        walls.append(1e3 * (time.perf_counter() - wall))
+        cpus.append(1e3 * (time.process_time() - cpu))
+    wall_ms, cpu_ms = statistics.median(walls), statistics.median(cpus)
+    return f"{wall_ms:.1f} ms median wall ({min(walls):.1f} least), {cpu_ms:.1f} ms CPU"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from carla_agents.segmentation.class_sets import IGNORED
@@ -40,6 +41,22 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, class_count: int) -> np
         if ids.size and not 0 <= ids.min() <= ids.max() < class_count:
             raise ValueError(f"{name} hold id {ids.max()}, there are {class_count} classes: translate them first")
     return np.bincount(rows * class_count + columns, minlength=class_count**2).reshape(class_count, class_count)
+
+
+def without_small_objects(labels: np.ndarray, least_px: int) -> np.ndarray:
+    """Labels in which connected pieces of a class under `least_px` pixels are ignored, whatever is predicted there.
+
+    Args:
+        labels: (H, W) uint8, 255 ignored.
+        least_px: pieces of fewer pixels (touching at sides or corners) become 255.
+    """
+    kept = labels.copy()
+    for number in np.unique(labels[labels != IGNORED]):
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats((labels == number).astype(np.uint8), connectivity=8)
+        small = stats[:, cv2.CC_STAT_AREA] < least_px
+        small[0] = False  # everything else
+        kept[small[pieces]] = IGNORED
+    return kept
 
 
 def iou(matrix: np.ndarray) -> np.ndarray:

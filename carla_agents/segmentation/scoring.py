@@ -15,6 +15,7 @@ from carla_agents.segmentation.metrics import (
     compare_paired,
     confusion,
     score_group,
+    without_small_objects,
     worst_first,
 )
 from carla_agents.segmentation.segmentation_set import REAL, SegmentationSet
@@ -92,6 +93,7 @@ def score_segmenter(
     *,
     seed: int = 0,
     pad: bool = False,
+    least_object_px: int = 1,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> SegmentationScores:
     """Predict every picture once.
@@ -101,6 +103,7 @@ def score_segmenter(
         data: pictures and labels.
         seed: of the bootstraps.
         pad: see `Segmenter.predict`.
+        least_object_px: connected pieces of a class under so many pixels do not count.
         on_picture: called with pictures done and their total.
 
     Raises:
@@ -117,6 +120,8 @@ def score_segmenter(
     for place in range(len(data)):
         rgb, labels = data.load(place)
         shown = segmenter.predict(rgb[None], pad=pad, what=data.samples[place].name)[0]
+        if least_object_px > 1:
+            labels = without_small_objects(labels, least_object_px)
         matrices[place] = confusion(labels, shown, count)
         if on_picture is not None:
             on_picture(place + 1, len(data))

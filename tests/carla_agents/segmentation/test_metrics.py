@@ -10,6 +10,7 @@ from carla_agents.segmentation.metrics import (
     iou,
     mean_iou,
     score_group,
+    without_small_objects,
     worst_first,
 )
 
@@ -59,6 +60,18 @@ def test_a_class_that_is_only_predicted_counts_as_zero_and_an_absent_one_not_at_
     assert values[:2].tolist() == [0.75, 0.0]
     assert np.isnan(values[2])
     assert float(mean_iou(confusion(labels, labels, 3))) == 1.0
+
+
+def test_small_pieces_of_a_class_can_be_left_out():
+    labels = np.zeros((8, 8), np.uint8)
+    labels[0, :3] = 1
+    labels[4:6, 4:6] = 1
+    labels[7, 7] = 255
+    kept = without_small_objects(labels, 4)
+    assert (kept[0, :3] == 255).all()
+    assert (kept[4:6, 4:6] == 1).all()
+    assert (kept[1:4] == 0).all()
+    assert (kept == 255).sum() == 4
 
 
 def test_ids_out_of_range_and_shapes_that_differ_are_refused():
