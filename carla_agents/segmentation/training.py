@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from torch import Tensor, nn
+from torch import Tensor
 
 from carla_agents.segmentation.segmentation_set import SegmentationSet
 from carla_agents.segmentation.segmenter import Segmenter, balanced_weights
-from carla_agents.segmentation.weights import parameter_count, read_tensors, save_segmenter, write_tensors
-
-CHECKPOINT_NAME = "checkpoint.safetensors"
-LOG_NAME = "train.jsonl"
+from carla_agents.segmentation.weights import parameter_count, save_segmenter
+from carla_agents.training.checkpoints import LOG_NAME, resume_checkpoint, save_checkpoint, warm_up_and_cosine
 
 
 class TrainingDiverged(ArithmeticError):
@@ -118,7 +115,7 @@ def train_segmenter(
     optimizer = torch.optim.AdamW(segmenter.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     identity = _identity(segmenter, data, config)
     folder.mkdir(parents=True, exist_ok=True)
-    start = _resume(segmenter, optimizer, folder, identity, accelerator.is_main_process)
+    start = resume_checkpoint(folder, segmenter, optimizer, identity, owns_log=accelerator.is_main_process)
     network, optimizer = accelerator.prepare(segmenter, optimizer)
     network.train()
     share = slice(accelerator.process_index, None, accelerator.num_processes)
@@ -142,7 +139,7 @@ def train_segmenter(
                     log.write(json.dumps({"step": done, "loss": round(float(loss.detach()), 6)}) + "\n")
                 if done % config.checkpoint_every == 0 or done == config.steps:
                     log.flush()
-                    _save_checkpoint(segmenter, optimizer, folder, identity, done)
+                    save_checkpoint(folder, segmenter, optimizer, identity, done)
             if on_step is not None:
                 on_step(done, float(loss.detach()))
     segmenter = accelerator.unwrap_model(network).to("cpu").eval()
@@ -154,11 +151,7 @@ def train_segmenter(
 
 def learning_rate(step: int, config: SegmentationTrainingConfig) -> float:
     """The rate of one step, counted from 0."""
-    warm_up = max(1, round(0.05 * config.steps))
-    if step < warm_up:
-        return config.learning_rate * (step + 1) / warm_up
-    progress = (step - warm_up) / max(1, config.steps - warm_up)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress)))
+    return warm_up_and_cosine(step, config.steps, config.learning_rate)
 
 
 def draw_rows(data: SegmentationSet, config: SegmentationTrainingConfig, step: int) -> np.ndarray:
@@ -236,52 +229,3 @@ def _identity(segmenter: Segmenter, data: SegmentationSet, config: SegmentationT
         digest.update(name.encode())
         digest.update(value.detach().cpu().numpy().tobytes())  # pretrained weights are part of what a run is
     return digest.hexdigest()
-
-
-def _save_checkpoint(
-    segmenter: Segmenter, optimizer: torch.optim.Optimizer, folder: Path, identity: str, done: int
-) -> None:
-    tensors = {f"network/{name}": value for name, value in segmenter.state_dict().items()}
-    for name, parameter in segmenter.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer/{key}/{name}"] = value
-    write_tensors(folder / CHECKPOINT_NAME, tensors, {"identity": identity, "step": str(done)})
-
-
-def _resume(
-    segmenter: Segmenter, optimizer: torch.optim.Optimizer, folder: Path, identity: str, owns_log: bool
-) -> int:
-    """Load a checkpoint if there is one and cut the log back to it; the number of steps already done."""
-    path, log_path = folder / CHECKPOINT_NAME, folder / LOG_NAME
-    if not path.exists():
-        if owns_log:
-            log_path.unlink(missing_ok=True)
-        return 0
-    tensors, facts = read_tensors(path)
-    if facts.get("identity") != identity:
-        raise ValueError(
-            f"{path} belongs to a run with another configuration, network or data; choose another folder or delete it"
-        )
-    done = int(facts["step"])
-    segmenter.load_state_dict(_named(tensors, "network/"))
-    moments: dict[nn.Parameter, dict[str, Any]] = {}
-    for key in ("step", "exp_avg", "exp_avg_sq"):
-        values = _named(tensors, f"optimizer/{key}/")
-        for name, parameter in segmenter.named_parameters():
-            if name in values:
-                value = values[name]
-                if key != "step":
-                    value = torch.empty_like(parameter).copy_(value)
-                moments.setdefault(parameter, {})[key] = value
-    for parameter, state in moments.items():
-        optimizer.state[parameter] = state
-    if not owns_log:
-        return done
-    lines = log_path.read_text(encoding="utf-8").splitlines() if log_path.exists() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= done]
-    log_path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    return done
-
-
-def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

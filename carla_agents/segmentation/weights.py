@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from carla_agents.segmentation.segmenter import Segmenter
 from carla_agents.segmentation.small import BACKEND as SMALL
 from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
+from carla_agents.training.checkpoints import read_tensors, write_tensors
 
 WEIGHTS_NAME, FORM_NAME = "weights.safetensors", "segmenter.json"
 FORMAT = "syndiff-segmenter"
@@ -101,36 +99,6 @@ def take_weights(segmenter: Segmenter, path: Path) -> None:
         )
         raise ValueError(f"{path} holds weights of another architecture: {wrong}; give the folder they belong to")
     segmenter.load_state_dict(tensors)
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file; a reader sees the old file or the new one, never half."""
-    temporary = path.with_name(path.name + ".new")
-    own = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}  # nothing shared
-    save_file(own, temporary, metadata)
-    os.replace(temporary, path)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file.
-
-    Raises:
-        ValueError: absent, a pickle, or damaged.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path} is missing: the training did not finish, or this is another folder; train again")
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[8:] != b"{" and (start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] <= b"\x05")):
-        raise ValueError(
-            f"{path} is a pickled checkpoint, which can run code and is not read: convert it with "
-            "`safetensors.torch.save_file` where you trust it"
-        )
-    try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}): restore it, or train again") from error
 
 
 def parameter_count(segmenter: torch.nn.Module) -> int:

@@ -9,24 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from carla_agents.policies.aim import save_network
 from carla_agents.policies.aim_network import AimConfig, AimNetwork, two_hot
+from carla_agents.training.checkpoints import LOG_NAME, resume_checkpoint, save_checkpoint, warm_up_and_cosine
 from carla_agents.training.imitation_data import ImitationSet
-
-CHECKPOINT_NAME = "checkpoint.safetensors"
-LOG_NAME = "train.jsonl"
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,7 @@ def train_imitation(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     identity = _identity(data, config)
-    start = _resume(network, optimizer, folder, identity)
+    start = resume_checkpoint(folder, network, optimizer, identity)
     chances = _chances(data, config)
     network.train()
     with (folder / LOG_NAME).open("a", encoding="utf-8") as log:
@@ -122,7 +116,7 @@ def train_imitation(
                 log.write(json.dumps({"step": done, **{k: round(v, 6) for k, v in losses.items()}}) + "\n")
             if done % config.checkpoint_every == 0 or done == config.steps:
                 log.flush()
-                _save_checkpoint(network, optimizer, folder, identity, done)
+                save_checkpoint(folder, network, optimizer, identity, done)
             if on_step is not None:
                 on_step(done, losses)
     facts = {**{k: v for k, v in asdict(config).items() if k != "network"}, "samples": len(data)}
@@ -132,11 +126,7 @@ def train_imitation(
 
 def learning_rate(step: int, config: ImitationConfig) -> float:
     """The rate of one step, counted from 0."""
-    warm_up = max(1, round(0.05 * config.steps))
-    if step < warm_up:
-        return config.learning_rate * (step + 1) / warm_up
-    progress = (step - warm_up) / max(1, config.steps - warm_up)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress)))
+    return warm_up_and_cosine(step, config.steps, config.learning_rate)
 
 
 @dataclass(frozen=True)
@@ -253,44 +243,3 @@ def _identity(data: ImitationSet, config: ImitationConfig) -> str:
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join(data.condition).encode())
     return digest.hexdigest()
-
-
-def _save_checkpoint(
-    network: AimNetwork, optimizer: torch.optim.Optimizer, folder: Path, identity: str, done: int
-) -> None:
-    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"optimizer.{key}.{name}"] = value.contiguous()
-    temporary = folder / (CHECKPOINT_NAME + ".new")
-    save_file(tensors, temporary, {"identity": identity, "step": str(done)})
-    os.replace(temporary, folder / CHECKPOINT_NAME)
-
-
-def _resume(network: AimNetwork, optimizer: torch.optim.Optimizer, folder: Path, identity: str) -> int:
-    """Load a checkpoint if there is one and cut the log back to it; the number of steps already done."""
-    path, log_path = folder / CHECKPOINT_NAME, folder / LOG_NAME
-    if not path.exists():
-        log_path.unlink(missing_ok=True)
-        return 0
-    try:
-        with safe_open(path, "pt") as file:
-            facts: dict[str, Any] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it to train from the start") from error
-    if facts.get("identity") != identity:
-        raise ValueError(
-            f"{path} belongs to a run with another configuration or other data; choose another folder or delete it"
-        )
-    done = int(facts["step"])
-    network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
-    for name, parameter in network.named_parameters():
-        optimizer.state[parameter] = {
-            key: tensors[f"optimizer.{key}.{name}"].clone(memory_format=torch.preserve_format)
-            for key in ("step", "exp_avg", "exp_avg_sq")
-        }
-    lines = log_path.read_text(encoding="utf-8").splitlines() if log_path.exists() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= done]
-    log_path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    return done
