@@ -84,6 +84,7 @@ def _record(
         vehicles=30,
         walkers=40,
         traffic_mix=STREET_MIX,
+        scene=False,
     )
     record(root, drives, recording, seed=config.seed)
     return Store.read(root)
