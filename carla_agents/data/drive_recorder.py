@@ -32,7 +32,7 @@ from carla_agents.simulator.vehicle_state import VehicleState
 _FAR_M = 1000.0
 _STANDING_MPS = 0.1
 _SETTLING_TICKS = 10
-REASONS = ("route", "red light", "stop sign", "vehicle", "crossing", "junction full")
+REASONS = ("route", "red light", "stop sign", "vehicle", "crossing", "junction full", "passing", "giving way")
 """The scalar `slowing_reason` of a frame is an index into this."""
 
 

@@ -128,10 +128,10 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, dice_weigh
 def balanced_weights(counts: np.ndarray) -> np.ndarray:
     """Pixel counts (C,) -> loss weights (C,) float32 with mean 1 over the classes that occur.
 
-    1 / ln(1.1 + share): about 10 for a class of no pixels against 1.3 for one that fills the picture; bounded, so
-    that a handful of pixels never dominates.
-
-    Source: ENet, arXiv 1606.02147, with 1.1 in place of 1.02.
+    1 / sqrt(share), at most 20: 1 for a class that fills the picture, 10 for one of a hundredth; bounded, so that a
+    handful of pixels never dominates.
     """
-    weights = 1.0 / np.log(1.1 + counts / max(1, counts.sum()))
-    return (weights / weights[counts > 0].mean()).astype(np.float32) if counts.any() else np.ones_like(weights, "f4")
+    if not counts.any():
+        return np.ones(len(counts), np.float32)
+    weights = np.minimum(1.0 / np.sqrt(np.maximum(counts, 1) / counts.sum()), 20.0)
+    return (weights / weights[counts > 0].mean()).astype(np.float32)
