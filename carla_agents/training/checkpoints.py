@@ -1,4 +1,4 @@
-"""What trainings share: tensors on disk without pickles, checkpoints that resume to the bit, a learning-rate curve."""
+"""What trainings share: tensors on disk without pickles, checkpoints that resume to the bit, a curve of rates."""
 
 from __future__ import annotations
 
