@@ -27,7 +27,7 @@ class TickFacts:
     """What the criteria may know about one tick.
 
     Attributes:
-        frame_id: simulator frame.
+        frame_id: ticks since the drive began, so that equal drives give equal records.
         elapsed_s: simulation time since the route began.
         position_in_world_m: (3,) float64 ego origin.
         yaw_rad: ego heading, clockwise seen from above.

@@ -187,13 +187,30 @@ def _drive_attempts(
     for _ in range(MAX_ATTEMPTS):
         results.begin(key)
         try:
-            tick = on_tick(key) if on_tick else None
-            return drive_route(session, route, key, driver, config, tick, scenarios=spec.scenarios)
+            return drive_once(session, spec, route, key, driver, config, on_tick(key) if on_tick else None)
         except TrafficManagerStalled as error:
             results.add_crash(key, str(error))
-        except DriverFailed as error:
-            return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
     return None
+
+
+def drive_once(
+    session: Session,
+    spec: RouteSpec,
+    route: Route,
+    key: DriveKey,
+    driver: Driver,
+    config: DriveConfig,
+    on_tick: OnTick | None = None,
+) -> DriveRecord:
+    """`drive_route`, with a record also for a driver that could not begin.
+
+    Raises:
+        SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
+    """
+    try:
+        return drive_route(session, route, key, driver, config, on_tick, scenarios=spec.scenarios)
+    except DriverFailed as error:
+        return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
 
 
 def score_table(by_condition: dict[str, Summary]) -> str:

@@ -33,7 +33,7 @@ class Infraction:
 
     Attributes:
         kind: what happened.
-        frame_id: simulator frame at which it was noticed.
+        frame_id: ticks from the beginning of the drive to when it was noticed.
         elapsed_s: simulation time since the route began.
         position_in_world_m: (x, y, z) of the ego.
         message: the sentence that the leaderboard writes into its record.

@@ -8,6 +8,7 @@ What is driven and how it is judged is `leaderboard.drive`. Flags that the offic
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 import traceback
@@ -33,7 +34,7 @@ from leaderboard.criteria import TickFacts
 from leaderboard.drive import DriveConfig, DriverFailed, DriveView, drive_route
 from leaderboard.official_results import record_json, result_json
 from leaderboard.results import DriveKey, DriveRecord
-from leaderboard.route_weather import RouteWeather
+from leaderboard.routes_1_0 import scenarios_on_route
 from leaderboard.score import Metric
 from leaderboard.utils.checkpoint_tools import fetch_dict, save_dict
 from leaderboard.utils.result_writer import ResultOutputProvider
@@ -43,12 +44,14 @@ from scenarios.parameters import ScenarioError
 from scenarios.route_files import ScenarioSpec
 from scenarios.running import Outcome, ScenarioEvent
 from scenarios.types import make_scenario
+from scenarios.weather import BASE
 
 EXIT_CRASHED = 255
 SIMULATION_CRASHED = "Failed - Simulation crashed"
 STALLED_ATTEMPTS = 3
 EGO = "vehicle.lincoln.mkz_2020"
 _CONDITION = Condition.parse("clear-day")
+_OFFICIAL_WEATHER = (tuple(BASE.items()),)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -104,6 +107,13 @@ def _runnable(specs: Sequence[ScenarioSpec]) -> tuple[ScenarioSpec, ...]:
     return tuple(kept)
 
 
+def _on_route(specs: Sequence[ScenarioSpec], route: Route) -> tuple[ScenarioSpec, ...]:
+    """A scenario file of 1.0 holds those of the whole town: only the ones on the route count."""
+    yaw_deg = [math.degrees(yaw_rad) for yaw_rad in route.yaw_rad]
+    points = [(float(x), float(y), float(z), yaw) for (x, y, z), yaw in zip(route.points_m, yaw_deg, strict=True)]
+    return scenarios_on_route(tuple(specs), points)
+
+
 def _say_skipped(event: ScenarioEvent) -> None:
     if event.outcome is Outcome.SKIPPED:
         print(f"Skipping scenario '{event.name}' due to setup error: {event.message}", file=sys.stderr)
@@ -129,6 +139,7 @@ class LeaderboardEvaluator:
         self._driver = AgentDriver(config, augmentation)
         self._indexer = RouteIndexer(args.routes, args.repetitions, args.routes_subset, args.scenarios or None)
         self._interface = interface
+        self._old_routes = bool(args.scenarios)
         self._metric = Metric(args.metric)
         self._records: list[dict[str, Any]] = []
         self._sensors: list[str] = []
@@ -193,15 +204,11 @@ class LeaderboardEvaluator:
         key: DriveKey,
         config: RouteScenarioConfiguration,
     ) -> DriveRecord:
-        weather = RouteWeather(config.weather)
-
         def prepare(ready: Session) -> None:
-            weather.begin(ready)
             if args.record:
                 ready.client.start_recorder(f"{args.record}/{config.name}_rep{config.repetition_index}.log")
 
         def on_tick(view: DriveView, facts: TickFacts) -> None:
-            weather.update(session, 100.0 * view.observer.progress.completion)
             if args.debug >= 2:
                 live = f"{config.name}: {facts.elapsed_s:.1f} s, {view.observer.route_completion_pct:.1f} %, "
                 Path(args.debug_checkpoint).write_text(live + f"{facts.speed_mps:.1f} m/s\n", encoding="utf-8")
@@ -223,7 +230,10 @@ class LeaderboardEvaluator:
                 self._driver,
                 drive,
                 on_tick,
-                scenarios=_runnable(config.spec.scenarios),
+                scenarios=_runnable(
+                    _on_route(config.spec.scenarios, route) if self._old_routes else config.spec.scenarios
+                ),
+                weathers=config.spec.weathers or _OFFICIAL_WEATHER,
                 on_scenario=_say_skipped,
             )
         finally:

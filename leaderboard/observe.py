@@ -69,6 +69,7 @@ class DriveObserver:
         self._collisions = CollisionSensor(session, ego)
         self._lights = list(session.world.get_actors().filter("traffic.traffic_light*"))
         self._start_s: float | None = None
+        self._first_frame = 0
         self.progress = RouteProgress(route)
 
     def observe(self, state: VehicleState) -> TickFacts:
@@ -78,7 +79,7 @@ class DriveObserver:
             state: the ego in the present snapshot.
         """
         if self._start_s is None:
-            self._start_s = state.elapsed_s
+            self._start_s, self._first_frame = state.elapsed_s, state.frame_id
         self.progress.update(state.x_m, state.y_m)
         contacts = self._collisions.take(state.frame_id)
         return self._facts(state, tuple(Contact(event.other_id, event.other_type) for event in contacts))
@@ -96,7 +97,7 @@ class DriveObserver:
         offset_m = float(np.hypot(points_m[:, 0] - state.x_m, points_m[:, 1] - state.y_m).min())
         red = frozenset(light.id for light in self._lights if light.state == carla.TrafficLightState.Red)
         return TickFacts(
-            frame_id=state.frame_id,
+            frame_id=state.frame_id - self._first_frame,
             elapsed_s=round(state.elapsed_s - (self._start_s or 0.0), 6),
             position_in_world_m=np.array([state.x_m, state.y_m, state.z_m]),
             yaw_rad=state.yaw_rad,

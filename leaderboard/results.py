@@ -223,7 +223,7 @@ class Results:
             "identity": self.identity,
             "simulator": self.simulator,
             "planned": [str(key) for key in self.planned],
-            "records": [_record_to_json(self.records[key]) for key in self.planned if key in self.records],
+            "records": [record_to_json(self.records[key]) for key in self.planned if key in self.records],
             "crashes": self.crashes,
             "under_way": None if self.under_way is None else str(self.under_way),
             "complete": not self.missing(),
@@ -257,7 +257,7 @@ class Results:
                 f"{self.path} belongs to another evaluation (different: {', '.join(differs) or 'planned drives'}); "
                 "choose another file or delete it"
             )
-        records = [_record_from_json(record) for record in content["records"]]
+        records = [record_from_json(record) for record in content["records"]]
         self.records = {record.key: record for record in records}
         if len(self.records) != len(records) or not set(self.records) <= set(self.planned):
             raise ResultsError(f"{self.path} holds a drive twice, or one that was not planned; delete it")
@@ -283,12 +283,18 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _record_to_json(record: DriveRecord) -> dict[str, Any]:
+def record_to_json(record: DriveRecord) -> dict[str, Any]:
+    """A record as plain values, with the scores of every formula."""
     scores = {metric.value: asdict(record.score(metric)) for metric in Metric}
     return {**asdict(record), "key": str(record.key), "success": record.success, "scores": scores}
 
 
-def _record_from_json(content: dict[str, Any]) -> DriveRecord:
+def record_from_json(content: dict[str, Any]) -> DriveRecord:
+    """The inverse of `record_to_json`.
+
+    Raises:
+        ResultsError: a value is missing or wrong.
+    """
     try:
         infractions = tuple(_infraction_from_json(infraction) for infraction in content["infractions"])
         return DriveRecord(

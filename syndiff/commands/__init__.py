@@ -11,6 +11,7 @@ from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
 from syndiff.commands.import_data import ImportData
+from syndiff.commands.merge_results import MergeResults
 from syndiff.commands.mmseg_weights import MmsegWeightsList
 from syndiff.commands.pairs import Pairs
 from syndiff.commands.record import Record
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "test-seg": TestSeg,
     "mmseg-weights": MmsegWeightsList,
     "evaluate": Evaluate,
+    "merge-results": MergeResults,
     "stats": Stats,
     "conformance": Conformance,
     "conformance-diff": ConformanceDiff,

@@ -15,6 +15,14 @@ class Evaluate:
     """Result file (JSON); an interrupted evaluation is continued."""
     policy: Path | None = None
     """Folder of a trained policy; without it the privileged expert drives."""
+    agent: Path | None = None
+    """Instead of a policy: Python file of an agent written for CARLA's Leaderboard."""
+    agent_config: str = ""
+    """Handed to the agent's setup."""
+    track: Literal["SENSORS", "MAP", "SENSORS_QUALIFIER", "MAP_QUALIFIER", "COLLECTION"] = "SENSORS"
+    """Which sensors the agent may have."""
+    interface: Literal["1.0", "2.x", "bench2drive"] = "2.x"
+    """Whose conventions the agent follows."""
     blank_camera: bool = False
     """Control: the same policy sees only black."""
     routes: Path | None = None
@@ -37,6 +45,22 @@ class Evaluate:
     """RPC port of a running CARLA 0.9.16; without it the embedded simulator is started."""
     seed: int = 0
     """Decides traffic; the same seed gives every driver the same traffic."""
+    workers: int = 0
+    """Drives at a time, each in a supervised process with a simulator of its own; 0 drives in this process."""
+    carla_root: Path | None = None
+    """Start this CARLA installation for every worker instead of the embedded simulator."""
+    gpus: str = ""
+    """With --carla-root: GPUs to put workers on, e.g. 0-7 or 0,2."""
+    workers_per_gpu: int = 1
+    """With --gpus: workers on each."""
+    memory_limit_mib: float | None = None
+    """A worker whose processes take more is ended and started again."""
+    silence_limit_s: float = 120.0
+    """A worker that drives and says nothing for so long is ended and started again."""
+    shard: str = ""
+    """Only a part of the drives, e.g. 2/8 (counted from 0); see `syndiff merge-results`."""
+    slurm_array: int = 0
+    """Print an sbatch script that evaluates in so many shards, and stop."""
 
     def run(self) -> int:
         from syndiff.evaluation import run_evaluation
