@@ -222,6 +222,9 @@ class LeaderboardEvaluator:
             time_limit_s=300.0,
             seed=args.traffic_manager_seed,
         )
+        scenarios = config.spec.scenarios
+        if self._old_routes:
+            scenarios = _on_route(scenarios, route)
         try:
             return drive_route(
                 session,
