@@ -16,7 +16,7 @@ class MergeResults:
 
     out: Annotated[Positional[Path], arg(metavar="OUT")]
     """File to write."""
-    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE")]
+    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILES")]
     """Files written by `syndiff evaluate --shard`."""
 
     def run(self) -> int:

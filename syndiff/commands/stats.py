@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 class Stats:
     """Tables, confidence intervals and a page from result files: ours, Leaderboard 1.0 and 2.x, Bench2Drive."""
 
-    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE")]
+    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILES")]
     """Result files of one agent; several are put together."""
     baseline: Path | None = None
     """Result file of another agent: a column of its own, and a comparison drive by drive."""
