@@ -58,6 +58,7 @@ class Renderer:
     def __init__(self, town: Town, *, device_index: int | None = None) -> None:
         self._context, self.backend = open_context(device_index)
         self.device_name: str = self._context.info["GL_RENDERER"]
+        self.driver = f"{self.device_name}, {self._context.info['GL_VERSION']}"
         self._library = MeshLibrary()
         scenery = build_scenery(town, self._library)
         self._geometry = GeometryPass(self._context, scenery, self._library)
