@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from carla_server.api.procedures import PROCEDURES
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher, unknown_procedure
 from carla_server.net import PortInUse, Server
+from carla_server.render.style import STYLES
 from carla_server.roads.town import Town
 from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
 from carla_server.wire.rpc import Request, ok
@@ -45,15 +47,15 @@ class LoadingAnswers:
         return procedure.failure(f"still loading map {self._map_name}; try again in a few seconds"), None
 
 
-def open_renderer(town: Town) -> Any:
-    """Open the renderer on this machine's GL.
+def open_renderer(town: Town, style: str = "default") -> Any:
+    """Open the renderer on this machine's GL; `style` is one of `STYLES`.
 
     Raises:
         GLUnavailable: no GL (the message names the packages to install).
     """
     from carla_server.render.renderer import Renderer  # only a server that renders pays for GL
 
-    return Renderer(town)
+    return Renderer(town, style=style)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,7 +134,7 @@ class _Loader:
                 town,
                 seed=options.seed,
                 layout=self._layout,
-                open_renderer=None if options.no_rendering else open_renderer,
+                open_renderer=None if options.no_rendering else partial(open_renderer, style=options.style),
             )
             delta_s = options.fixed_delta_s
             world.settings = replace(
@@ -183,6 +185,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-rendering", action="store_true", help="refuse cameras; needs no GL")
     parser.add_argument(
         "--no-extensions", action="store_true", help="serve CARLA's own procedures only, for tests of plain clients"
+    )
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="default",
+        help="art style of colour cameras; labels are the same in all. No shipped weight was trained on `painted`",
     )
     parser.add_argument("--synchronous", action="store_true", help="start in synchronous mode, at --fixed-delta-s")
     parser.add_argument("--fixed-delta-s", type=_delta, help="length of a tick in seconds from the start")

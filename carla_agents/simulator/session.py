@@ -65,6 +65,9 @@ class SimulatorConfig:
     """How long a server may take to load its map."""
     rendering: bool = True
     """False starts the embedded server without a renderer (no camera can be spawned)."""
+    style: str = "default"
+    """Art style of the embedded server's colour cameras, `default` or `painted`; no shipped weight was trained on the
+    latter."""
     extensions: bool = True
     """False starts the embedded server with CARLA's own procedures only, as a real CARLA would be."""
 
@@ -130,6 +133,8 @@ class Session:
             arguments += ["--map-dir", config.map_dir]
         if not config.rendering:
             arguments += ["--no-rendering"]
+        if config.style != "default":
+            arguments += ["--style", config.style]
         if not config.extensions:
             arguments += ["--no-extensions"]
         server = EmbeddedServer(arguments, config.loading_timeout_s)

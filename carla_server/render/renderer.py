@@ -27,6 +27,7 @@ from carla_server.render.scenery import build_scenery
 from carla_server.render.shadows import SunShadows
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.style import check_style, styled
 from carla_server.render.targets import Targets
 from carla_server.roads.town import Town
 
@@ -50,12 +51,16 @@ class Renderer:
     Args:
         town: the map; its geometry is built and uploaded here.
         device_index: EGL device to draw on, None for EGL's default.
+        style: one of `STYLES`; geometry, labels and depth are the same in all of them.
 
     Raises:
+        ValueError: unknown style.
         GLUnavailable: no OpenGL on this machine; the message names the packages to install.
     """
 
-    def __init__(self, town: Town, *, device_index: int | None = None) -> None:
+    def __init__(self, town: Town, *, device_index: int | None = None, style: str = "default") -> None:
+        check_style(style)
+        self._style = style
         self._context, self.backend = open_context(device_index)
         self.device_name: str = self._context.info["GL_RENDERER"]
         self.driver = f"{self.device_name}, {self._context.info['GL_VERSION']}"
@@ -177,9 +182,8 @@ class Renderer:
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
         out: dict[str, np.ndarray] = {}
         if "rgb" in outputs:
-            out["rgb"] = self._draw_light(
-                targets, camera, view, moving, atmosphere_of(weather), elapsed_s, frame, lens
-            )
+            atmosphere = self._atmosphere(weather)
+            out["rgb"] = self._draw_light(targets, camera, view, moving, atmosphere, elapsed_s, frame, lens)
         if "semantic" in outputs or "instance" in outputs:
             ids = _read(targets.ids, targets)
             if "instance" in outputs:
@@ -224,7 +228,7 @@ class Renderer:
         Returns:
             One (H, W, 4) uint8 BGRA picture a weather.
         """
-        atmospheres = [atmosphere_of(weather) for weather in weathers]
+        atmospheres = [self._atmosphere(weather) for weather in weathers]
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
         return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres]
 
@@ -237,7 +241,7 @@ class Renderer:
                 textures whose sides are powers of two, so the true sizes matter.
         """
         drawn = tuple(CameraView(*size) for size in self._targets)
-        atmosphere = atmosphere_of(weather)
+        atmosphere = self._atmosphere(weather)
         for camera in tuple(cameras) or drawn or (_DEFAULT_VIEW,):
             variant = (atmosphere.switches, atmosphere.post_switches, camera.width_px, camera.height_px)
             if variant not in self._warmed:
@@ -251,6 +255,9 @@ class Renderer:
             targets.release()
         self._targets.clear()
         self._context.release()
+
+    def _atmosphere(self, weather: Sequence[float]) -> Atmosphere:
+        return styled(atmosphere_of(weather), self._style)
 
     def _draw_geometry(
         self, camera: CameraView, pose6: Sequence[float] | np.ndarray, elapsed_s: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Serve:
     """Folder of all recordings that clients make and replay; the working directory if absent."""
     rendering: bool = True
     """False serves no cameras and opens no OpenGL."""
+    style: Literal["default", "painted"] = "default"
+    """Art style of colour cameras: no shipped weight was trained on `painted`; labels are the same."""
 
     def run(self) -> int:
         from carla_server.__main__ import main
@@ -40,5 +43,6 @@ class Serve:
             arguments += ["--recorder-dir", str(self.recorder_dir)]
         if not self.rendering:
             arguments.append("--no-rendering")
+        arguments += ["--style", self.style]
         print("serving CARLA 0.9.16's protocol; stop with Ctrl-C", file=sys.stderr)
         return main(arguments)

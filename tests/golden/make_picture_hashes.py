@@ -36,7 +36,7 @@ def pictures(renderer: Renderer, spawn_points: np.ndarray) -> Iterator[tuple[str
         ahead = np.array([np.cos(heading), np.sin(heading)])
         cars = np.zeros(2, ACTOR_DTYPE)
         cars["mesh"] = renderer.mesh_id("vehicle.tesla.model3", (2.4, 1.08, 0.74))
-        cars["position_m"][:, :2] = (x, y) + np.outer((-1.0, 14.0), ahead)
+        cars["position_m"][:, :2] = np.array([x, y]) + np.outer((-1.0, 14.0), ahead)
         cars["position_m"][:, 2] = z - 0.5
         cars["rotation_deg"][:, 1] = yaw
         cars["color"], cars["tag"], cars["instance"], cars["lights"] = (180, 30, 30), SemanticTag.CAR, (1, 2), 3

@@ -1,10 +1,14 @@
 // Light pass where there is a surface: one picture from the G-buffer under one weather.
-// Switches: SUN (direct light), NIGHT (lamps), WET, CLOUD, DUSK (glow of the low sun), AIRLIGHT (lamps seen in fog).
+// Switches: SUN (direct light), NIGHT (lamps), WET, CLOUD, DUSK (glow of the low sun), AIRLIGHT (lamps seen in fog),
+// PAINTED (the other style).
 #include "materials"
 #include "noise"
 #include "sky"
 #include "tone"
 #include "lamps"
+#ifdef PAINTED
+#include "paint"
+#endif
 uniform sampler2D albedo_map;
 uniform sampler2D normal_map;
 uniform sampler2D depth_map;
@@ -118,6 +122,9 @@ void main() {
     vec3 n = normalize(packed_normal.xyz * 2.0 - 1.0);
     int m = int(surface.a * 255.0 + 0.5);
     float up = max(n.z, 0.0);
+#ifdef PAINTED
+    a = repainted(a, m, p, n);
+#endif
     bool road = m == ASPHALT || m == PAINT;
     bool hard = road || m == PAVING || (m == CONCRETE && n.z > 0.8);
     float puddle = 0.0, wet = 0.0;
@@ -142,6 +149,9 @@ void main() {
 #endif
 #ifdef NIGHT
     light += (lamp_light(p, n) + moon_color * max(dot(n, moon_direction), 0.0)) * (0.4 + 0.6 * open);
+#endif
+#ifdef PAINTED
+    light = washed(light);
 #endif
     c = a * light;
     float edge_on = 1.0 - max(dot(-v, n), 0.0), facing = edge_on * edge_on * edge_on * edge_on * edge_on;
@@ -190,6 +200,9 @@ void main() {
         }
 #endif
     }
+#endif
+#ifdef PAINTED
+    c *= 1.0 - 0.78 * ink(depth_map, normal_map, pixel, depth, n);
 #endif
     vec3 lamp = emission(m, a, packed_normal.a);
     c += lamp + shine;

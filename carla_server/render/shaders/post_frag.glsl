@@ -1,5 +1,5 @@
 // Last pass: edges are smoothed, lamps bloom, rain falls before the lens, the sensor adds its noise.
-// Switches: NIGHT (bloom), RAIN, METERED.
+// Switches: NIGHT (bloom), RAIN, METERED, PAINTED.
 #include "noise"
 uniform sampler2D picture;
 uniform sampler2D bloom_near;
@@ -42,6 +42,25 @@ vec3 smoothed(vec2 at) {
     return wide.a < low || wide.a > high ? narrow.rgb : wide.rgb;
 }
 #ifdef RAIN
+#ifdef PAINTED
+// Long strokes of a pen, all of one slant, bundled in gusts.
+float streaks(vec2 at) {
+    vec2 p = vec2((at.x - 0.5) * resolution.x / resolution.y, at.y);
+    p.x += (0.16 + wind * 0.40) * p.y;
+    float sum = 0.0;
+    for (int layer = 0; layer < 2; layer++) {
+        float size = 30.0 + 22.0 * float(layer);
+        float column = floor(p.x * size);
+        float fall = p.y * (1.5 + 0.7 * float(layer)) - elapsed_s * 4.0 + 17.0 * hash2(vec2(column, float(layer) + 3.0));
+        float chance = hash2(vec2(column, floor(fall) + 7.0 * float(layer)));
+        float x = abs(fract(p.x * size) - 0.5), half_width = max(0.10, 0.9 * size / resolution.y);
+        float gust = smoothstep(0.25, 0.6, noise2(p * 2.5 + floor(elapsed_s * 3.0)));
+        sum += step(1.0 - 0.55 * rain, chance) * smoothstep(half_width, 0.4 * half_width, x)
+             * smoothstep(0.0, 0.1, fract(fall)) * step(fract(fall), 0.75) * (0.45 + 0.55 * gust);
+    }
+    return min(sum, 1.0) * 0.8;
+}
+#else
 // Falling streaks in three depths; a cell of a stretched grid holds at most one.
 float streaks(vec2 at) {
     float sum = 0.0;
@@ -61,6 +80,7 @@ float streaks(vec2 at) {
     }
     return min(sum, 1.0);
 }
+#endif
 #endif
 
 // White stays white.
@@ -98,6 +118,10 @@ void main() {
     c = exposed(smoothed(at));
 #endif
     c = 1.0 - (1.0 - c) * (1.0 - min(halo, vec3(0.95)));
+#ifdef PAINTED
+    // The grain of the paper stays where it is.
+    c *= 0.965 + 0.07 * noise2(gl_FragCoord.xy * 0.55);
+#endif
     c += (hash2(gl_FragCoord.xy + frame_seed) - 0.5) * noise_gain;
     out_bgra = vec4(c.bgr, 1.0);
 }

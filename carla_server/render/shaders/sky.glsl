@@ -17,6 +17,11 @@ uniform vec3 moon_color;
 // Share of the light from a distance that fog swallows; exponential in height, exactly integrated along the ray.
 float fog_amount(float distance_m, float rise_m) {
     float d = distance_m * distance_m / (distance_m + fog.y + 0.01);
+#ifdef PAINTED
+    // Veils one behind the other.
+    float veil = d / 14.0;
+    d = 14.0 * (floor(veil) + smoothstep(0.45, 0.90, fract(veil)));
+#endif
     float t = clamp(rise_m * fog.z, -6.0, 30.0);
     float thinner = abs(t) < 0.001 ? 1.0 : (1.0 - exp(-t)) / t;
     return 1.0 - exp(-d * fog.x * thinner);
@@ -50,6 +55,14 @@ vec3 sky(vec3 v, bool details) {
     if (details) {
         float open = pow(1.0 - weather.w, 3.0) * night;
         vec2 plane = v.xy / (v.z + 0.35) * 95.0, cell = floor(plane);
+#ifdef PAINTED
+        // Few large stars with four rays.
+        vec2 ray_of = abs(fract(v.xy / (v.z + 0.35) * 24.0) - 0.5);
+        float few = step(0.86, hash2(floor(v.xy / (v.z + 0.35) * 24.0) + 5.0));
+        c += vec3(0.9, 1.0, 0.8) * open * few * 0.35 * smoothstep(0.34, 0.0, ray_of.x * 2.0 + ray_of.y * 2.0 + 18.0 * min(ray_of.x, ray_of.y))
+           * smoothstep(0.02, 0.25, v.z);
+        open = 0.0;
+#endif
         // Most stars are faint; each has a place, a size and a colour of its own within its cell.
         float chance = hash2(cell), grade = hash2(cell + 3.0);
         vec2 place = vec2(hash2(cell + 17.0), hash2(cell + 29.0)) * 0.7 + 0.15;
@@ -69,6 +82,13 @@ vec3 sky(vec3 v, bool details) {
         float body = fbm(q);
         float cover = smoothstep(0.80 - 0.86 * weather.w, 1.02 - 0.62 * weather.w, body + 0.14);
         float thick = smoothstep(0.30, 0.75, fbm(q * 1.7 + 11.0));
+#ifdef PAINTED
+        // Heaped clouds with hard rims and flat shadows, or banks of stratus where the sky is full of them.
+        vec2 heap = q * vec2(0.55, 1.3) + 0.6 * vec2(noise2(q * 3.0), noise2(q * 3.0 + 4.0));
+        body = noise2(heap * 2.0) * 0.65 + noise2(heap * 5.0) * 0.35;
+        cover = smoothstep(0.0, 0.05, body - (0.80 - 0.75 * weather.w));
+        thick = smoothstep(0.48, 0.54, noise2(heap * 3.1 + 2.0)) * 0.55 + smoothstep(0.66, 0.70, body) * 0.3;
+#endif
         vec3 bright = sky_horizon * 1.08 + sun_color * (0.13 + 0.25 * pow(toward, 8.0)) * (1.0 - 0.8 * weather.w);
         vec3 dark = sky_zenith * 0.42 + sky_horizon * 0.34;
 #ifdef DUSK
