@@ -85,6 +85,7 @@ class Replayer:
         self._log = log
         self._actor_of: dict[int, int] = {}
         self._made: set[int] = set()
+        self._borrowed: set[int] = set()  # those that were there already
         self._index = 0
         self._frame = recording.frame(0)
         self._apply_events(world, self._frame)
@@ -100,11 +101,11 @@ class Replayer:
 
     def release(self, world: World, *, keep_actors: bool) -> None:
         """End the replay: its actors get their physics back and stand still, or are removed."""
-        for actor_id in sorted(self._made):
+        for actor_id in sorted(self._made | self._borrowed):
             actor = world.actors.get(actor_id)
             if actor is None:
                 continue
-            if not keep_actors:
+            if not keep_actors and actor_id in self._made:
                 world.destroy(actor_id)
             elif isinstance(actor, Vehicle | Walker):
                 fleet = world.vehicles if isinstance(actor, Vehicle) else world.walkers
@@ -112,6 +113,7 @@ class Replayer:
                 fleet.set_control(actor_id, _STOPPED if isinstance(actor, Vehicle) else _STANDING)
                 world.set_collides(actor, True)
         self._made.clear()
+        self._borrowed.clear()
 
     def _go_to_time(self, world: World) -> None:
         elapsed_s = self._recording.elapsed_s
@@ -160,6 +162,13 @@ class Replayer:
         if mapped_parent:
             at = _pose_of_birth(parent) if parent else world.pose_of(world.actor(mapped_parent))
             pose = relative(at, pose)
+        there = world.actors.get(actor.actor_id)
+        if there is not None and there.type_id == actor.type_id and there.parent_id == mapped_parent:
+            # As in CARLA; replays of recordings of replays would double everybody otherwise.
+            self._actor_of[actor.actor_id] = there.actor_id
+            self._borrowed.add(there.actor_id)
+            _lead(world, there)
+            return
         attributes = tuple((name, kind, value) for kind, name, value in actor.attributes)
         description = ActorDescription(actor.uid, actor.type_id, attributes)
         wanted_id = actor.actor_id if actor.actor_id not in world.actors else None
@@ -170,10 +179,7 @@ class Replayer:
             return
         self._actor_of[actor.actor_id] = made.actor_id
         self._made.add(made.actor_id)
-        if isinstance(made, Vehicle | Walker):
-            fleet = world.vehicles if isinstance(made, Vehicle) else world.walkers
-            fleet.set_simulate_physics(made.actor_id, False)
-            world.set_collides(made, False)
+        _lead(world, made)
 
     def _replayed(self, world: World, recorded_id: int) -> Actor | None:
         return world.actors.get(self._actor_of.get(recorded_id, 0))
@@ -225,6 +231,14 @@ class Replayer:
                     lights.freeze(bool(frozen), light.site)
                 lights.state[light.site] = state
                 lights.elapsed_s[light.site] = elapsed_s
+
+
+def _lead(world: World, actor: Actor) -> None:
+    """Let an actor move only where the recording puts it."""
+    if isinstance(actor, Vehicle | Walker):
+        fleet = world.vehicles if isinstance(actor, Vehicle) else world.walkers
+        fleet.set_simulate_physics(actor.actor_id, False)
+        world.set_collides(actor, False)
 
 
 def _states_of(frame: Frame) -> np.ndarray:

@@ -45,6 +45,9 @@ WORLD_STREAM_ID = 1
 REAL_TIME_DELTA_S = 0.05
 """Length of a tick where the client has set no fixed delta."""
 
+MAX_ACTORS = 5000
+"""Most actors of an episode: a client that goes on spawning must not stop the server for the others."""
+
 _FELLING_IMPULSE_NS = 100.0
 """A push that knocks a grown-up over: 75 kg at a quick walk."""
 
@@ -178,8 +181,10 @@ class World:
             even_if_blocked: put it there although something stands in its way.
 
         Raises:
-            InvalidArgument: unknown blueprint or parent, or the place is taken.
+            InvalidArgument: unknown blueprint or parent, the place is taken, or there are `MAX_ACTORS` already.
         """
+        if len(self.actors) >= MAX_ACTORS:
+            raise InvalidArgument(f"the world has {len(self.actors)} actors, which is the most; destroy some first")
         description = spawning.with_own_types(description, self.layout.attribute_type_base)
         attachment = None
         world_pose = pose

@@ -168,6 +168,23 @@ def test_stopping_a_replay_keeps_or_removes_its_actors(recorded):
         assert len(world.get_actors().filter("vehicle.*")) == count
 
 
+def test_a_replay_moves_actors_that_are_there_still_instead_of_doubling_them(recorded):
+    client, world = recorded
+    seen, _ = drive(client, world, "there.log")
+    before = {actor.id: actor.type_id for actor in world.get_actors()}
+    client.replay_file("there.log", 0.0, 0.0, 0, False)
+    world.tick()
+    assert {actor.id: actor.type_id for actor in world.get_actors()}.items() >= before.items()
+    assert len(world.get_actors().filter("vehicle.*")) == len(
+        [i for i in before.values() if i.startswith("vehicle.")]
+    )
+    moved, last = states(world), seen[-1]
+    assert all(moved[actor_id] != pytest.approx(last[actor_id], abs=0.5) for actor_id in last if actor_id in seen[0])
+    client.stop_replayer(False)
+    world.tick()
+    assert {actor.id: actor.type_id for actor in world.get_actors()}.items() >= before.items()
+
+
 def test_the_file_info_is_the_text_that_metrics_tools_parse(recorded):
     client, world = recorded
     seen, (car, truck, walker, imu) = drive(client, world, "info.log", True)
