@@ -12,6 +12,7 @@ NAMES = (
     "gym_rate",
     "render",
     "render_views",
+    "label_alignment",
     "sensors",
     "determinism",
     "frame_matching",

@@ -12,8 +12,8 @@ from carla_server.render.shapes.library import LEVELS, MeshLibrary
 from carla_server.roads.mesh import Mesh
 from carla_server.roads.town import Town
 
-_DETAIL = LEVELS - 3
-"""Level of detail of the shapes, the one for far away: a ray is wider than what the finer ones add."""
+_DETAIL, _LEAF_DETAIL = LEVELS - 1, LEVELS - 2
+"""Levels of detail: the one that cameras draw near by; for trees, of which a town has many, the next one."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def town_triangles(town: Town) -> Triangles:
 
 
 def blueprint_triangles(blueprint_id: str, extent_m: tuple[float, float, float]) -> Triangles:
-    """The shape of a vehicle, walker or prop in its own frame, as the cameras draw it from afar.
+    """The shape of a vehicle, walker or prop in its own frame, as the cameras draw it near by.
 
     Args:
         blueprint_id: any; unknown ones get the shape of their kind.
@@ -78,7 +78,8 @@ class _KeptShapes(MeshLibrary):
         self.kept: list[Mesh] = []
 
     def add(self, levels: tuple[Mesh, ...], *, foliage: bool = False) -> int:
-        self.kept.append(levels[_DETAIL] if len(levels) == LEVELS else levels[0])
+        level = _LEAF_DETAIL if foliage else _DETAIL
+        self.kept.append(levels[level] if len(levels) == LEVELS else levels[0])
         return len(self.kept) - 1
 
 
