@@ -20,6 +20,7 @@ from syndiff.commands.stats import Stats
 from syndiff.commands.synthesize import Synthesize
 from syndiff.commands.test_seg import TestSeg
 from syndiff.commands.train import Train
+from syndiff.commands.train_condition_classifier import TrainConditionClassifier
 from syndiff.commands.train_controlnet import TrainControlnet
 from syndiff.commands.train_seg import TrainSeg
 
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "synthesize": Synthesize,
     "train": Train,
     "train-controlnet": TrainControlnet,
+    "train-condition-classifier": TrainConditionClassifier,
     "train-seg": TrainSeg,
     "test-seg": TestSeg,
     "mmseg-weights": MmsegWeightsList,
