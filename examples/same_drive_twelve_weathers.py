@@ -19,7 +19,7 @@ from carla_agents.driving.expert import Expert
 from carla_agents.driving.headlights import switch_lamps
 from carla_agents.driving.placing import start_pose
 from carla_agents.driving.route_planner import RoutePlanner
-from carla_agents.driving.traffic import Traffic, TrafficConfig
+from carla_agents.driving.traffic import STREET_MIX, Traffic, TrafficConfig
 from carla_agents.policies.base import CameraSpec
 from carla_agents.simulator.rig import SensorRig, cameras
 from carla_agents.simulator.session import Session, SimulatorConfig
@@ -36,7 +36,8 @@ def instant(
     route = RoutePlanner(session.map).random_route(np.random.default_rng(seed), 300.0, min_turns=1)
     ego = session.spawn("vehicle.lincoln.mkz_2020", start_pose(route), {"role_name": "hero"})
     start_m = (float(route.points_m[0, 0]), float(route.points_m[0, 1]))
-    with Traffic(session, TrafficConfig(40, 30, seed), [start_m]) as traffic:
+    busy = TrafficConfig(50, 50, seed, STREET_MIX)
+    with Traffic(session, busy, [start_m], enliven_m=route.points_m[:, :2]) as traffic:
         switch_lamps(session, [ego, *traffic.vehicles], weather)
         session.tick()
         expert = Expert(session, ego, route)

@@ -132,7 +132,7 @@ def take_condition_pictures(
 
 
 def look_fingerprint() -> str:
-    """First 16 hex digits of the hash of the renderer's shaders and code: equal means that pictures look the same."""
+    """First 16 hex digits of the hash of the renderer's shaders and code, default style and others."""
     folder = Path(carla_server.render.__file__).parent
     files = sorted(path for ending in ("*.py", "*.glsl") for path in folder.rglob(ending))
     return sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:16]
