@@ -7,7 +7,7 @@ import math
 from carla_server.dynamics.physics_control import CARLA_FRICTION_PER_UNIT, wheel_offsets_m
 from carla_server.dynamics.spec import GRAVITY_MPS2, VehicleSpec
 from carla_server.dynamics.vehicle import VehicleFleet
-from carla_server.dynamics.vehicle_rows import AIR_DENSITY_KGPM3
+from carla_server.dynamics.vehicle_parameters import AIR_DENSITY_KGPM3
 
 LEAST_SPEED_MPS = 0.5
 """Below this speed slip angles read 0."""

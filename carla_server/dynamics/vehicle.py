@@ -11,17 +11,10 @@ import numpy as np
 from carla_server.dynamics.actor_rows import finite
 from carla_server.dynamics.arithmetic import OF_ARRAYS, OF_NUMBERS
 from carla_server.dynamics.spec import GRAVITY_MPS2
+from carla_server.dynamics.vehicle_columns import GEAR, HAND_BRAKE, MOVED, THROTTLE, State
 from carla_server.dynamics.vehicle_motion import move
-from carla_server.dynamics.vehicle_rows import (
-    FEW_VEHICLES,
-    GEAR,
-    HAND_BRAKE,
-    MOVED,
-    THROTTLE,
-    Parameters,
-    State,
-    VehicleRows,
-)
+from carla_server.dynamics.vehicle_parameters import Parameters
+from carla_server.dynamics.vehicle_rows import FEW_VEHICLES, VehicleRows
 from carla_server.roads.town import Ground
 
 _LOWEST = np.array((0.0, -1.0, 0.0))

@@ -9,7 +9,8 @@ from carla_server.dynamics import powertrain, suspension
 from carla_server.dynamics.arithmetic import CURVE_POINTS, Arithmetic
 from carla_server.dynamics.bicycle import PlanarForces, advance
 from carla_server.dynamics.spec import GRAVITY_MPS2
-from carla_server.dynamics.vehicle_rows import EngineTables, Parameters, Rare, State
+from carla_server.dynamics.vehicle_columns import Rare, State
+from carla_server.dynamics.vehicle_parameters import EngineTables, Parameters
 from carla_server.roads.town import Ground
 
 SUBSTEP_S = 0.0255

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from carla_server.dynamics import VehicleFleet, WalkerFleet
-from carla_server.dynamics.vehicle_rows import HAND_BRAKE, MANUAL_GEAR, SHOWN
+from carla_server.dynamics.vehicle_columns import HAND_BRAKE, MANUAL_GEAR, SHOWN
 from carla_server.wire.stream import ACTOR_STATE_DTYPE
 from carla_server.world.actors import Actor, TrafficSign
 from carla_server.world.traffic_lights import TrafficLights
