@@ -12,7 +12,7 @@ Public names:
                                      `VehicleSpec` <-> CARLA's VehiclePhysicsControl in wire order
     VehicleFleet (vehicle.py)        all vehicles, struct of arrays
     WalkerFleet (walker.py)          all walkers, struct of arrays
-    CollisionWorld, Contact (collisions.py)
+    CollisionWorld (collisions.py), Contact (contacts.py)
                                      boxes against boxes, impulses, contacts; `first_hit` along a ray;
                                      `add_prop` / `remove_prop` for static actors, `set_enabled` for all
     tags_of (obstacle_tags.py)       SemanticTag of each of a town's obstacles, for `CollisionWorld(obstacles, tags)`
@@ -34,7 +34,8 @@ Arrays are replaced by `add` and `remove`: read `vehicles.position_m` afresh, ne
 Row i of every array belongs to `actor_ids[i]`; rows keep the order in which vehicles were added.
 """
 
-from carla_server.dynamics.collisions import CollisionWorld, Contact, RayHit
+from carla_server.dynamics.collisions import CollisionWorld, RayHit
+from carla_server.dynamics.contacts import Contact
 from carla_server.dynamics.obstacle_tags import tags_of
 from carla_server.dynamics.physics_control import (
     checked_physics_control,

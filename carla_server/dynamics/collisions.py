@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carla_server.dynamics.boxes import BoxSet, contact_points, touching
+from carla_server.dynamics.contacts import Contact, body_of, boxes_of, contact_of, push
 from carla_server.dynamics.impulses import IMMOVABLE, Body, exchange
 from carla_server.dynamics.neighbours import SLACK_M, Neighbours, overlapping, radius_of
 from carla_server.dynamics.rays import ray_hits
@@ -26,27 +27,6 @@ SLOP_M = 0.01
 
 DEFAULT_MARGIN_M = 9.5
 """Radius and slack of the largest vehicle that the grid of obstacles is made for; it grows on demand."""
-
-
-@dataclass(frozen=True)
-class Contact:
-    """Two bodies that touched in this tick.
-
-    Attributes:
-        actor_id: a vehicle.
-        other_id: the actor it touched (vehicle, walker or prop), 0 for a part of the map.
-        other_tag: SemanticTag of that part of the map; NONE when other_id is an actor.
-        normal: unit vector in the world that points from the other body to the actor.
-        impulse_ns: size of the impulse along the normal, N s, not negative.
-        point_m: where they touched, world.
-    """
-
-    actor_id: int
-    other_id: int
-    other_tag: int
-    normal: tuple[float, float, float]
-    impulse_ns: float
-    point_m: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -230,14 +210,14 @@ class CollisionWorld:
         actor_id, other_id = int(vehicles.actor_ids[row]), int(vehicles.actor_ids[other])
         if actor_id in self._disabled or other_id in self._disabled:
             return None
-        body, target = _body_of(vehicles, row, point), _body_of(vehicles, other, point)
+        body, target = body_of(vehicles, row, point), body_of(vehicles, other, point)
         impulse_ns, x, y = exchange(body, target, *normal)
         total = body.inverse_mass + target.inverse_mass
         if total == 0.0 or (impulse_ns == 0.0 and parting_m <= SLOP_M):
             return None
-        _push(vehicles, row, body, x, y, normal, max(parting_m - SLOP_M, 0.0) * body.inverse_mass / total)
-        _push(vehicles, other, target, -x, -y, normal, -max(parting_m - SLOP_M, 0.0) * target.inverse_mass / total)
-        return _contact(vehicles, row, other_id, SemanticTag.NONE, normal, impulse_ns, point)
+        push(vehicles, row, body, x, y, normal, max(parting_m - SLOP_M, 0.0) * body.inverse_mass / total)
+        push(vehicles, other, target, -x, -y, normal, -max(parting_m - SLOP_M, 0.0) * target.inverse_mass / total)
+        return contact_of(vehicles, row, other_id, SemanticTag.NONE, normal, impulse_ns, point)
 
     def _run_into(
         self,
@@ -253,20 +233,20 @@ class CollisionWorld:
         actor_id, other_id = int(vehicles.actor_ids[row]), int(walkers.actor_ids[walker])
         if actor_id in self._disabled:
             return None
-        body = _body_of(vehicles, row, point)
+        body = body_of(vehicles, row, point)
         velocity = walkers.velocity_mps[walker]
         target = Body(float(velocity[0]), float(velocity[1]), 1.0 / float(walkers.mass_kg[walker]), 0.0, 0.0, 0.0)
         impulse_ns, x, y = exchange(body, target, *normal)
         if impulse_ns == 0.0 and parting_m <= SLOP_M:
             return None
         if other_id not in self._disabled:
-            _push(vehicles, row, body, x, y, normal, 0.0)
+            push(vehicles, row, body, x, y, normal, 0.0)
             walkers.push(
                 walker,
                 (-x * target.inverse_mass, -y * target.inverse_mass),
                 (-normal[0] * parting_m, -normal[1] * parting_m),
             )
-        return _contact(vehicles, row, other_id, SemanticTag.NONE, normal, impulse_ns, point)
+        return contact_of(vehicles, row, other_id, SemanticTag.NONE, normal, impulse_ns, point)
 
     def _hit_obstacle(
         self,
@@ -281,12 +261,12 @@ class CollisionWorld:
         other_id = self._obstacle_ids[obstacle]
         if int(vehicles.actor_ids[row]) in self._disabled or other_id in self._disabled:
             return None
-        body = _body_of(vehicles, row, point)
+        body = body_of(vehicles, row, point)
         impulse_ns, x, y = exchange(body, IMMOVABLE, *normal)
         if body.inverse_mass == 0.0 or (impulse_ns == 0.0 and parting_m <= SLOP_M):
             return None
-        _push(vehicles, row, body, x, y, normal, max(parting_m - SLOP_M, 0.0))
-        return _contact(vehicles, row, other_id, self._obstacle_tags[obstacle], normal, impulse_ns, point)
+        push(vehicles, row, body, x, y, normal, max(parting_m - SLOP_M, 0.0))
+        return contact_of(vehicles, row, other_id, self._obstacle_tags[obstacle], normal, impulse_ns, point)
 
 
 def _touching(
@@ -301,69 +281,3 @@ def _touching(
     first, second = first[hits], second[hits]
     points = contact_points(first_set, first, second_set, second)
     yield from zip(first.tolist(), second.tolist(), normals.tolist(), depths_m.tolist(), points.tolist(), strict=True)
-
-
-def _body_of(vehicles: VehicleFleet, row: int, point: list[float]) -> Body:
-    """A vehicle as one side of a contact at a point; a frozen one cannot be pushed."""
-    x, y, _ = vehicles.position_m[row].tolist()
-    velocity_x, velocity_y, _ = vehicles.velocity_mps[row].tolist()
-    spin = float(vehicles.angular_velocity_radps[row, 2])
-    lever_x, lever_y = point[0] - x, point[1] - y
-    free = bool(vehicles.simulate_physics[row])
-    return Body(
-        velocity_x - spin * lever_y,
-        velocity_y + spin * lever_x,
-        1.0 / float(vehicles.mass_kg[row]) if free else 0.0,
-        1.0 / float(vehicles.yaw_inertia_kgm2[row]) if free else 0.0,
-        lever_x,
-        lever_y,
-    )
-
-
-def _push(
-    vehicles: VehicleFleet, row: int, body: Body, x: float, y: float, normal: list[float], shift_m: float
-) -> None:
-    """Change a vehicle's velocity and yaw rate by an impulse and move it along the normal."""
-    vehicles.velocity_mps[row, 0] += x * body.inverse_mass
-    vehicles.velocity_mps[row, 1] += y * body.inverse_mass
-    vehicles.angular_velocity_radps[row, 2] += body.turned_by(x, y)
-    vehicles.position_m[row, 0] += normal[0] * shift_m
-    vehicles.position_m[row, 1] += normal[1] * shift_m
-
-
-def _contact(
-    vehicles: VehicleFleet,
-    row: int,
-    other_id: int,
-    other_tag: int,
-    normal: list[float],
-    impulse_ns: float,
-    point: list[float],
-) -> Contact:
-    height_m = float(vehicles.position_m[row, 2] + vehicles.box_center_m[row, 2])
-    return Contact(
-        int(vehicles.actor_ids[row]),
-        other_id,
-        int(other_tag),
-        (normal[0], normal[1], 0.0),
-        impulse_ns,
-        (point[0], point[1], height_m),
-    )
-
-
-def boxes_of(vehicles: VehicleFleet, walkers: WalkerFleet) -> BoxSet:
-    """Boxes of all vehicles, then all walkers."""
-    yaw = vehicles.rotation_rad[:, 1]
-    cosine, sine = vehicles.heading.T
-    offset = vehicles.box_center_m
-    center = vehicles.position_m.copy()
-    center[:, 0] += offset[:, 0] * cosine - offset[:, 1] * sine
-    center[:, 1] += offset[:, 0] * sine + offset[:, 1] * cosine
-    center[:, 2] += offset[:, 2]
-    if not len(walkers):
-        return BoxSet.of(center, vehicles.extent_m, yaw, vehicles.heading)
-    return BoxSet.of(
-        np.concatenate((center, walkers.position_m)),
-        np.concatenate((vehicles.extent_m, walkers.extent_m)),
-        np.concatenate((yaw, walkers.rotation_rad[:, 1])),
-    )

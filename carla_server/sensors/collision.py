@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
-from carla_server.dynamics.collisions import Contact
+from carla_server.dynamics.contacts import Contact
 from carla_server.sensors.bystanders import actor_on_wire
 from carla_server.world.actors import Sensor
 
