@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import carla
 
+from carla_agents.simulator.config import SimulatorConfig
 from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.errors import (
     ServerLost,
@@ -20,66 +20,11 @@ from carla_agents.simulator.errors import (
 )
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.probe import ServerInfo, probe
-from carla_agents.simulator.stall_watch import StallWatch
-from carla_agents.simulator.thread_watch import ThreadWatch
+from carla_agents.simulator.traffic_manager import OwnTrafficManager
 from carla_agents.simulator.walker_lights import settle_walkers
+from carla_agents.simulator.weather import WEATHER_FIELDS, change_weather
 
-WEATHER_FIELDS = (
-    "cloudiness",
-    "precipitation",
-    "precipitation_deposits",
-    "wind_intensity",
-    "sun_azimuth_angle",
-    "sun_altitude_angle",
-    "fog_density",
-    "fog_distance",
-    "fog_falloff",
-    "wetness",
-    "scattering_intensity",
-    "mie_scattering_scale",
-    "rayleigh_scattering_scale",
-    "dust_storm",
-)
-"""Names of `carla.WeatherParameters` in wire order."""
-
-
-@dataclass(frozen=True)
-class SimulatorConfig:
-    """Which simulator, which map, which clock."""
-
-    host: str = "127.0.0.1"
-    """Address of a running CARLA 0.9.16 server; only used together with a port."""
-    port: int | None = None
-    """RPC port of a running server; None starts the embedded server."""
-    map_name: str | None = None
-    """Map to load; None keeps the running server's map, or takes the embedded server's default."""
-    map_dir: str | None = None
-    """Folder of further OpenDRIVE maps for the embedded server."""
-    fixed_delta_s: float = 0.05
-    """Simulated seconds per tick, in (0, 0.1]."""
-    seed: int = 0
-    """Seed of the embedded server, of the Traffic Manager and of walkers."""
-    timeout_s: float = 20.0
-    """How long a call may take before the server counts as lost."""
-    loading_timeout_s: float = 60.0
-    """How long a server may take to load its map."""
-    rendering: bool = True
-    """False starts the embedded server without a renderer (no camera can be spawned)."""
-    style: str = "default"
-    """Art style of the embedded server's colour cameras, `default` or `painted`; no shipped weight was trained on the
-    latter."""
-    extensions: bool = True
-    """False starts the embedded server with CARLA's own procedures only, as a real CARLA would be."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.fixed_delta_s <= 0.1:
-            raise ValueError(f"fixed_delta_s is {self.fixed_delta_s}, allowed (0, 0.1]")
-        if self.port is not None and not 0 < self.port < 65536:
-            raise ValueError(f"port is {self.port}, allowed 1..65535 or None for the embedded server")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed is {self.seed}, allowed 0..2^31-1")
-        if self.timeout_s <= 0 or self.loading_timeout_s <= 0:
-            raise ValueError(f"timeouts must be positive, got {self.timeout_s} and {self.loading_timeout_s}")
+__all__ = ["WEATHER_FIELDS", "Session", "SimulatorConfig"]
 
 
 class Session:
@@ -99,10 +44,7 @@ class Session:
         self.config = config
         self._server = server
         self._spawned: dict[int, carla.Actor] = {}
-        self._traffic_manager: carla.TrafficManager | None = None
-        self._traffic_manager_port = 0
-        self._traffic_manager_threads = ThreadWatch()
-        self._stall_watch: StallWatch | None = None
+        self._traffic_manager = OwnTrafficManager(server.pid if server else None, config.timeout_s)
         self._closed = False
         self._walkers_settled = False
         self.server_info = _wait_until_ready(config)
@@ -165,7 +107,7 @@ class Session:
         A CARLA client whose server is gone aborts the whole process when it next touches that server's Traffic
         Manager, and opening another session does so. After `ServerLost` such a process has to end.
         """
-        return self._traffic_manager is None
+        return not self._traffic_manager.runs
 
     def tick(self) -> int:
         """Advances the world by one fixed step and returns the frame number.
@@ -175,22 +117,13 @@ class Session:
             TrafficManagerStalled: the tick hung and was freed; `reset` and begin anew.
             SimulatorError: the server answered with an error.
         """
-        if not self._traffic_manager_threads.wait_settled(self.config.timeout_s):
-            raise SimulatorError(
-                f"the Traffic Manager of this process was still at work after {self.config.timeout_s:g} s; "
-                "is the machine overloaded?"
-            )
-        watch = self._stall_watch
+        self._traffic_manager.wait_settled()
         try:
-            if watch is not None:
-                watch.tick_begins()
-            self.frame_id = self.world.tick()
+            with self._traffic_manager.watching_tick():
+                self.frame_id = self.world.tick()
         except RuntimeError as error:
             raise self._fault(error) from error
-        finally:
-            if watch is not None:
-                watch.tick_ends()
-        if watch is not None and watch.take_rescues():
+        if self._traffic_manager.was_rescued():
             raise TrafficManagerStalled(
                 f"CARLA's Traffic Manager lost a wake-up and hung in the tick to frame {self.frame_id}; it was woken "
                 "from outside and the world goes on, but it may have made a step more than the world did, so this "
@@ -264,32 +197,11 @@ class Session:
         Raises:
             ValueError: wrong count or unknown field.
         """
-        parameters = self.world.get_weather()
-        if isinstance(weather, Mapping):
-            unknown = sorted(set(weather) - set(WEATHER_FIELDS))
-            if unknown:
-                raise ValueError(f"unknown weather field {unknown[0]!r}; fields are {', '.join(WEATHER_FIELDS)}")
-            named: Mapping[str, float] = weather
-        else:
-            if len(weather) != len(WEATHER_FIELDS):
-                raise ValueError(f"weather has {len(weather)} numbers, CARLA has {len(WEATHER_FIELDS)}")
-            named = dict(zip(WEATHER_FIELDS, weather))
-        for name, value in named.items():
-            setattr(parameters, name, float(value))
-        self.world.set_weather(parameters)
+        change_weather(self.world, weather)
 
     def traffic_manager(self, seed: int) -> carla.TrafficManager:
         """The session's own Traffic Manager in synchronous mode, on a free port, with its dice set to `seed`."""
-        if self._traffic_manager is None:
-            self._traffic_manager_port = _free_port()
-            with self._traffic_manager_threads:
-                self._traffic_manager = self.client.get_trafficmanager(self._traffic_manager_port)
-            self._traffic_manager.set_synchronous_mode(True)
-            if self._stall_watch is None:
-                self._stall_watch = StallWatch(self._server.pid if self._server else None, self.config.timeout_s)
-            self._stall_watch.follow(self._traffic_manager_port, self._traffic_manager_threads.watched)
-        self._traffic_manager.set_random_device_seed(seed)
-        return self._traffic_manager
+        return self._traffic_manager.started(self.client, seed)
 
     def reset(self) -> None:
         """Back to a world without our actors; on this project's own server also to the episode's beginning.
@@ -299,7 +211,7 @@ class Session:
         if self._server is not None and not self._server.is_alive():
             raise self._fault(RuntimeError("the process has ended"))
         try:
-            self._shut_down_traffic_manager()
+            self._traffic_manager.shut_down()
             self.destroy(list(self._spawned.values()))
             if self.server_info.is_ours:
                 if not self._walkers_settled:
@@ -336,7 +248,7 @@ class Session:
         self._closed = True
         try:
             if self._server is None or self._server.is_alive():
-                self._shut_down_traffic_manager()
+                self._traffic_manager.shut_down()
                 self.destroy(list(self._spawned.values()))
                 if self._server is None:
                     self.world.apply_settings(self._original_settings)
@@ -344,8 +256,7 @@ class Session:
             if self._server is None:
                 raise self._fault(error) from error
         finally:
-            if self._stall_watch is not None:
-                self._stall_watch.close()
+            self._traffic_manager.close()
             if self._server is not None:
                 self._server.stop()
 
@@ -370,7 +281,7 @@ class Session:
             raise SimulatorError(f"the server cannot generate a world from OpenDRIVE: {error}") from error
 
     def _enter_new_world(self, load: Callable[[], None]) -> None:
-        self._shut_down_traffic_manager()
+        self._traffic_manager.shut_down()
         self.destroy(list(self._spawned.values()))
         self.world.apply_settings(self._original_settings)  # a synchronous server would wait for our ticks meanwhile
         self.client.set_timeout(max(self.config.timeout_s, self.config.loading_timeout_s))
@@ -387,18 +298,6 @@ class Session:
         settings.synchronous_mode = True
         settings.fixed_delta_seconds = self.config.fixed_delta_s
         self.world.apply_settings(settings)
-
-    def _shut_down_traffic_manager(self) -> None:
-        # An asynchronous Traffic Manager whose server goes away aborts the whole client process,
-        # so it must be gone before the server is.
-        if self._traffic_manager is not None:
-            # Shutting down wakes its thread as a tick does, and loses the wake-up in the same way.
-            self._traffic_manager_threads.wait_settled(self.config.timeout_s)
-            self._traffic_manager.shut_down()
-            self._traffic_manager = None
-            self._traffic_manager_threads.close()
-            if self._stall_watch is not None:
-                self._stall_watch.forget()
 
     def _what_now(self) -> str:
         if self.can_be_replaced:
@@ -427,9 +326,3 @@ def _wait_until_ready(config: SimulatorConfig) -> ServerInfo:
             if time.monotonic() > deadline_s:
                 raise
             time.sleep(0.25)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        return probe_socket.getsockname()[1]

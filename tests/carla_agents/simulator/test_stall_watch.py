@@ -19,8 +19,8 @@ from types import SimpleNamespace
 import msgpack
 import pytest
 
-from carla_agents.simulator import session as session_module
 from carla_agents.simulator import stall_rescue
+from carla_agents.simulator import traffic_manager as traffic_manager_module
 from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session, SimulatorConfig
 from carla_agents.simulator.stall_rescue import (
@@ -262,7 +262,7 @@ def test_a_session_reports_a_stalled_tick_and_a_reset_makes_it_whole(session, ma
         set_synchronous_mode=lambda on: None, set_random_device_seed=lambda seed: None, shut_down=lambda: None
     )
     with monkeypatch.context() as patch:
-        patch.setattr(session_module, "_free_port", lambda: manager.port)
+        patch.setattr(traffic_manager_module, "_free_port", lambda: manager.port)
         patch.setattr(session, "client", SimpleNamespace(get_trafficmanager=lambda port: silent))
         session.traffic_manager(seed=0)
     session.tick()
