@@ -85,7 +85,7 @@ class LightPass:
         self._context.enable_only(moderngl.NOTHING)
         if "NIGHT" in atmosphere.post_switches:
             self._bloom(targets)
-        self._finish(targets, atmosphere, elapsed_s, frame, lens)
+        self._finish(targets, atmosphere, elapsed_s, frame, lens, _place_of_sun(view, atmosphere))
 
     def _fog_at(self, eye_m: np.ndarray, atmosphere: Atmosphere) -> tuple[float, ...]:
         """Fog as the eye has it around itself: the higher above the ground, the thinner."""
@@ -113,7 +113,15 @@ class LightPass:
             set_uniforms(program, values)
             array.render(vertices=3)
 
-    def _finish(self, targets: Targets, atmosphere: Atmosphere, elapsed_s: float, frame: int, lens: Lens) -> None:
+    def _finish(
+        self,
+        targets: Targets,
+        atmosphere: Atmosphere,
+        elapsed_s: float,
+        frame: int,
+        lens: Lens,
+        sun_on_picture: tuple[float, float],
+    ) -> None:
         if lens.metered:
             program, array = self._variant("meter_frag", ())
             set_uniforms(program, {"picture": 0, "key": atmosphere.key})
@@ -126,6 +134,8 @@ class LightPass:
             {
                 **atmosphere.post_uniforms,
                 "bloom_gain": atmosphere.bloom_gain * lens.bloom / USUAL_BLOOM,
+                **lens.uniforms,
+                "sun_on_picture": sun_on_picture,
                 "meter": 3,
                 "picture": 0,
                 "bloom_near": 1,
@@ -145,3 +155,11 @@ class LightPass:
             program = link(self._context, "screen_vert", name, switches)
             self._variants[name, switches] = (program, self._context.vertex_array(program, []))
         return self._variants[name, switches]
+
+
+def _place_of_sun(view: Viewpoint, atmosphere: Atmosphere) -> tuple[float, float]:
+    """Where the sun stands on the picture, 0..1 to the right and down; far outside where it does not."""
+    clip = view.view_projection @ np.append(atmosphere.sun, 0.0)
+    if clip[3] <= 1e-6 or "SUN" not in atmosphere.switches:
+        return -9.0, -9.0
+    return float(clip[0] / clip[3] * 0.5 + 0.5), float(clip[1] / clip[3] * 0.5 + 0.5)

@@ -232,22 +232,27 @@ class Renderer:
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
         return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres]
 
-    def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
+    def warm(
+        self, weather: Sequence[float], cameras: Sequence[CameraView] = (), lenses: Sequence[Lens] = (DEFAULT_LENS,)
+    ) -> None:
         """Compile the shaders of a weather now, so that no later picture waits for the compiler; free if done before.
 
         Args:
             weather: as for `render`.
             cameras: sizes to prepare for; the sizes drawn lately if empty. Software drivers compile anew for
                 textures whose sides are powers of two, so the true sizes matter.
+            lenses: what the cameras add; all of them are prepared at every size.
         """
         drawn = tuple(CameraView(*size) for size in self._targets)
         atmosphere = self._atmosphere(weather)
         for camera in tuple(cameras) or drawn or (_DEFAULT_VIEW,):
-            variant = (atmosphere.switches, atmosphere.post_switches, camera.width_px, camera.height_px)
-            if variant not in self._warmed:
-                self.render(camera, self._warm_pose, weather)
-                self._geometry.compile(self._targets_for(camera).gbuffer)
-                self._warmed.add(variant)
+            for lens in lenses:
+                post = (*atmosphere.post_switches, *lens.switches)
+                variant = (atmosphere.switches, post, camera.width_px, camera.height_px)
+                if variant not in self._warmed:
+                    self.render(camera, self._warm_pose, weather, lens=lens)
+                    self._geometry.compile(self._targets_for(camera).gbuffer)
+                    self._warmed.add(variant)
 
     def close(self) -> None:
         """Free the context and everything in it."""

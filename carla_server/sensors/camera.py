@@ -14,9 +14,10 @@ import numpy as np
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import FAR_M, CameraView
 from carla_server.render.captions import write_captions
+from carla_server.render.lens import DEFAULT_LENS, Lens
 from carla_server.sensors.cosmos import road_user_lines, town_lines
 from carla_server.sensors.dvs import EventCamera
-from carla_server.sensors.exposure import expose, exposure_curve
+from carla_server.sensors.exposure import expose, exposure_curve, lens_of
 from carla_server.sensors.optical_flow import Instant, optical_flow
 from carla_server.sensors.relighting import DrawnInstant, RelightSource, RelitCondition, check_size, relit_pictures
 from carla_server.wire.stream import Buffer, pack_image_header
@@ -55,7 +56,9 @@ class PictureSource(RelightSource, Protocol):
     def set_debug_lines(self, lines: np.ndarray) -> None:
         """Take (N,) LINE_DTYPE that the next colour pictures show."""
 
-    def warm(self, weather: Sequence[float], cameras: Sequence[CameraView] = ()) -> None:
+    def warm(
+        self, weather: Sequence[float], cameras: Sequence[CameraView] = (), lenses: Sequence[Lens] = (DEFAULT_LENS,)
+    ) -> None:
         """Compile what pictures of these views under this weather need."""
 
     def render(
@@ -66,6 +69,7 @@ class PictureSource(RelightSource, Protocol):
         outputs: frozenset[str],
         elapsed_s: float,
         frame: int,
+        lens: Lens = DEFAULT_LENS,
     ) -> dict[str, np.ndarray]:
         """Draw (H, W, 4) uint8 BGRA for each output: rgb, semantic, instance, depth, normals."""
 
@@ -87,6 +91,7 @@ class CameraRig:
         self._event_cameras: dict[int, EventCamera] = {}
         self._instants: dict[int, Instant] = {}
         self._curves: dict[int, np.ndarray] = {}
+        self._lenses: dict[int, Lens] = {}
         self._town_lines: np.ndarray | None = None
         self._shows_lines = False
         self._drawn_since = -1
@@ -99,6 +104,7 @@ class CameraRig:
         self._event_cameras = {}
         self._instants = {}
         self._curves = {}
+        self._lenses = {}
         self._drawn_since = -1
         self._drawn = None
         if self._renderer is not None and town is not self._town:
@@ -125,12 +131,14 @@ class CameraRig:
         except ValueError as error:
             raise InvalidArgument(f"{sensor.type_id}: {error}") from error
         curve = exposure_curve(sensor) if sensor.family in ("rgb", "dvs") else None
+        lens = lens_of(sensor) if sensor.family in ("rgb", "dvs") else DEFAULT_LENS
         if sensor.family == "dvs":
             self._event_cameras[sensor.actor_id] = EventCamera(sensor)
         if self._renderer is None:
             self._renderer = self._open()
-        self._renderer.warm(world.weather, (view,))
+        self._renderer.warm(world.weather, (view,), (lens,))
         self._views[sensor.actor_id] = view
+        self._lenses[sensor.actor_id] = lens
         if curve is not None:
             self._curves[sensor.actor_id] = curve
 
@@ -144,17 +152,17 @@ class CameraRig:
             self._renderer.close()
             self._shows_lines = False
             self._renderer = self._open()
-            self._renderer.warm(world.weather, tuple(set(self._views.values())))
+            self._renderer.warm(world.weather, tuple(set(self._views.values())), tuple(set(self._lenses.values())))
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
-        for memory in (self._views, self._event_cameras, self._instants, self._curves):
+        for memory in (self._views, self._event_cameras, self._instants, self._curves, self._lenses):
             memory.pop(sensor.actor_id, None)
 
     def weather_changed(self, world: World) -> None:
         """Compile the shaders of a new weather for the cameras that there are."""
         if self._renderer is not None and self._views:
-            self._renderer.warm(world.weather, tuple(set(self._views.values())))
+            self._renderer.warm(world.weather, tuple(set(self._views.values())), tuple(set(self._lenses.values())))
 
     def render(self, world: World, sensors: Sequence[Sensor]) -> dict[int, list[Buffer]]:
         """Draw the pictures of these cameras.
@@ -190,9 +198,16 @@ class CameraRig:
         bodies: dict[int, list[Buffer]] = {}
         for (pose, view), members in groups.items():
             outputs = frozenset[str]().union(*(OUTPUTS_OF_FAMILY[sensor.family] for sensor in members))
-            pictures = {}
-            if outputs:
-                pictures = self._renderer.render(view, pose, world.weather, outputs, world.elapsed_s, noise_seed)
+            pictures: dict[str, np.ndarray] = {}
+            arguments = (world.elapsed_s, noise_seed)
+            lenses = {self._lenses[sensor.actor_id] for sensor in members if sensor.family == "rgb"} or {DEFAULT_LENS}
+            by_lens = {}
+            for lens in lenses:
+                if outputs:
+                    made = self._renderer.render(view, pose, world.weather, outputs, *arguments, lens)
+                    pictures |= made
+                    by_lens[lens] = made.get("rgb")
+                    outputs = frozenset({"rgb"})  # the labels are the same through every lens
             header = pack_image_header(view.width_px, view.height_px, view.fov_deg)
             for sensor in members:
                 if sensor.family == "dvs":
@@ -203,7 +218,8 @@ class CameraRig:
                     pixels = self._road_map(world, sensor, view)
                 else:
                     (output,) = OUTPUTS_OF_FAMILY[sensor.family]
-                    pixels = np.ascontiguousarray(pictures[output])
+                    drawn = by_lens[self._lenses[sensor.actor_id]] if output == "rgb" else pictures[output]
+                    pixels = np.ascontiguousarray(drawn)
                     if output == "rgb":
                         pixels = self._developed(sensor, view, pose, pixels, shapes.captions)
                 if pixels.size:
@@ -239,7 +255,9 @@ class CameraRig:
         pose = drawn.poses[sensor.actor_id]
         return [
             self._developed(sensor, view, pose, picture, drawn.captions)
-            for picture in relit_pictures(self._renderer, drawn, view, pose, conditions)
+            for picture in relit_pictures(
+                self._renderer, drawn, view, pose, conditions, self._lenses[sensor.actor_id]
+            )
         ]
 
     def _developed(
@@ -256,7 +274,9 @@ class CameraRig:
         """Events of one event camera as bytes; its noise stands still, so that a still scene has no events."""
         if self._renderer is None:
             return np.zeros(0, np.uint8)
-        drawn = self._renderer.render(view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0)
+        drawn = self._renderer.render(
+            view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0, self._lenses[sensor.actor_id]
+        )
         picture = self._exposed(sensor, drawn["rgb"])
         return self._event_cameras[sensor.actor_id].events(world, sensor, picture).view(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Exposure and gamma of a colour camera, as a curve from the renderer's bytes to the camera's.
+"""Lens, exposure and gamma of a colour camera; the latter as a curve from the renderer's bytes to the camera's.
 
 The renderer develops a picture as CARLA's camera does by default. A camera with other settings is that many stops
 brighter or darker and has another gamma; the curve works on the developed picture, so what was white stays white.
@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from carla_server.render.lens import Lens
 from carla_server.sensors.ranges import Range, read_ranges
 from carla_server.world.actors import Sensor
 
@@ -23,6 +24,43 @@ _ATTRIBUTES = {
 _GAMMA = 2.2
 _SHUTTER_PER_S, _ISO, _FSTOP = 200.0, 100.0, 1.4
 """CARLA's defaults, at which the manual mode shows what the automatic one does."""
+
+
+_LENS = {
+    "bloom_intensity": Range(0, 10),
+    "lens_flare_intensity": Range(0, 10),
+    "chromatic_aberration_intensity": Range(0, 100),
+    "chromatic_aberration_offset": Range(0, 1),
+    "lens_k": Range(-100, 100),
+    "lens_kcube": Range(-100, 100),
+    "lens_circle_multiplier": Range(0, 100),
+    "lens_circle_falloff": Range(0, 100),
+    "lens_x_size": Range(0, 1),
+    "lens_y_size": Range(0, 1),
+}
+
+
+def lens_of(sensor: Sensor) -> Lens:
+    """What a colour camera adds to its picture. Without post-processing nothing is metered, glows or flares.
+
+    Raises:
+        InvalidArgument: an attribute is out of range.
+    """
+    values = read_ranges(sensor, _LENS)
+    processed = sensor.attributes["enable_postprocess_effects"].lower() != "false"
+    return Lens(
+        metered=processed and sensor.attributes["exposure_mode"] != "manual",
+        bloom=values["bloom_intensity"] if processed else 0.0,
+        flare=values["lens_flare_intensity"] if processed else 0.0,
+        fringe=values["chromatic_aberration_intensity"] if processed else 0.0,
+        fringe_from=values["chromatic_aberration_offset"],
+        k=values["lens_k"],
+        kcube=values["lens_kcube"],
+        circle_gain=values["lens_circle_multiplier"],
+        circle_falloff=values["lens_circle_falloff"],
+        x_share=values["lens_x_size"],
+        y_share=values["lens_y_size"],
+    )
 
 
 def exposure_curve(sensor: Sensor) -> np.ndarray | None:

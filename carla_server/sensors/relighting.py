@@ -10,6 +10,7 @@ import numpy as np
 
 from carla_server.render.actors import VehicleLight
 from carla_server.render.camera import CameraView
+from carla_server.render.lens import Lens
 from carla_server.wire.structs import InvalidArgument, Pose
 
 MAX_CONDITIONS = 64
@@ -86,6 +87,7 @@ class RelightSource(Protocol):
         weathers: Sequence[Sequence[float]],
         elapsed_s: float,
         frame: int,
+        lens: Lens,
     ) -> list[np.ndarray]:
         """Draw (H, W, 4) uint8 BGRA for each weather."""
 
@@ -112,6 +114,7 @@ def relit_pictures(
     view: CameraView,
     pose: Pose,
     conditions: Sequence[RelitCondition],
+    lens: Lens,
 ) -> list[np.ndarray]:
     """One (H, W, 4) uint8 BGRA picture a condition; conditions with equal lamps share one geometry pass.
 
@@ -127,7 +130,7 @@ def relit_pictures(
         for lamps, members in groups.items():
             renderer.set_actors(lit[lamps])
             weathers = [conditions[index].weather for index in members]
-            made = renderer.relight(view, pose, weathers, drawn.elapsed_s, drawn.noise_seed)
+            made = renderer.relight(view, pose, weathers, drawn.elapsed_s, drawn.noise_seed, lens)
             pictures.update(zip(members, made, strict=True))
     finally:
         renderer.set_actors(drawn.actors)

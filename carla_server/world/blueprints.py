@@ -117,12 +117,10 @@ _EXPOSURE = (
     ),
 )
 _WITHOUT_EFFECT = (
-    "lens_circle_falloff lens_circle_multiplier lens_k lens_kcube lens_x_size lens_y_size "
-    "enable_postprocess_effects min_fstop blade_count exposure_min_bright exposure_max_bright exposure_speed_up "
+    "min_fstop blade_count exposure_min_bright exposure_max_bright exposure_speed_up "
     "exposure_speed_down calibration_constant focal_distance blur_amount blur_radius motion_blur_intensity "
     "motion_blur_max_distortion motion_blur_min_object_screen_size slope toe shoulder black_clip white_clip temp "
-    "tint chromatic_aberration_intensity chromatic_aberration_offset bloom_intensity lens_flare_intensity "
-    "debug_linetrace ros_name"
+    "tint debug_linetrace ros_name"
 )
 ATTRIBUTES_WITHOUT_EFFECT = frozenset(_WITHOUT_EFFECT.split())
 """Attributes of sensors that clients may set and that change nothing here."""

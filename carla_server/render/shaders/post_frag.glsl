@@ -1,5 +1,5 @@
 // Last pass: edges are smoothed, lamps bloom, rain falls before the lens, the sensor adds its noise.
-// Switches: NIGHT (bloom), RAIN, METERED, PAINTED.
+// Switches: NIGHT (bloom), RAIN, METERED, PAINTED, FLARE, FRINGE, DISTORTION.
 #include "noise"
 uniform sampler2D picture;
 uniform sampler2D bloom_near;
@@ -13,12 +13,17 @@ uniform float elapsed_s;
 uniform float frame_seed;
 uniform float noise_gain;
 uniform vec3 rain_color;
+uniform float flare;
+uniform vec2 sun_on_picture;
+uniform vec2 fringe;            // percent of the width at the corners, where it begins
+uniform vec4 distortion;        // k, kcube, gain and falloff of the share
+uniform vec2 distortion_share;  // along each axis
 layout(location = 0) out vec4 out_bgra;
 
 // Edge smoothing after Timothy Lottes, "FXAA" (2009), the short console variant.
 vec3 smoothed(vec2 at) {
     vec2 px = 1.0 / resolution;
-#ifdef RAIN
+#if defined(RAIN) || defined(FRINGE) || defined(DISTORTION)
     vec4 middle = texture(picture, at);
     float nw = texture(picture, at - px).a, se = texture(picture, at + px).a;
     float ne = texture(picture, at + vec2(px.x, -px.y)).a, sw = texture(picture, at + vec2(-px.x, px.y)).a;
@@ -93,6 +98,52 @@ vec3 exposed(vec3 c) {
 #endif
 }
 
+#ifdef DISTORTION
+vec2 distorted(vec2 at) {
+    vec2 off = (at - 0.5) * vec2(resolution.x / resolution.y, 1.0) * 2.0;
+    float r = length(off);
+    float share = min(1.0, distortion.z * pow(r, distortion.w));
+    vec2 moved = (at - 0.5) * (1.0 + share * distortion_share * r * r * (distortion.x + distortion.y * r));
+    return clamp(moved + 0.5, 0.0, 1.0);
+}
+#endif
+// The picture behind the lens.
+vec3 through(vec2 at) {
+#ifdef DISTORTION
+    at = distorted(at);
+#endif
+    vec3 c = smoothed(at);
+#ifdef FRINGE
+    vec2 off = (at - 0.5) * 2.0;
+    float amount = 0.005 * fringe.x * clamp((length(off) * 0.7071 - fringe.y) / max(1.0 - fringe.y, 0.01), 0.0, 1.0);
+    if (amount > 0.0) {
+        c.r = texture(picture, clamp(at - off * amount, 0.0, 1.0)).r;
+        c.b = texture(picture, clamp(at + off * amount, 0.0, 1.0)).b;
+    }
+#endif
+    return c;
+}
+#ifdef FLARE
+// Ghosts of the sun on the line through the middle of the picture, as far as nothing hides it.
+vec3 ghosts(vec2 at) {
+    if (any(greaterThan(abs(sun_on_picture - 0.5), vec2(0.5)))) return vec3(0.0);
+    float open = 0.0;
+    for (int i = 0; i < 9; i++) {
+        vec2 near = sun_on_picture + 0.012 * vec2(i % 3 - 1, i / 3 - 1);
+        open += smoothstep(0.90, 0.985, texture(picture, near).a) / 9.0;
+    }
+    vec2 aspect = vec2(resolution.x / resolution.y, 1.0), away = sun_on_picture - 0.5;
+    vec3 sum = vec3(1.0, 0.9, 0.7) * 0.5 * exp(-7.0 * length((at - sun_on_picture) * aspect));
+    for (int i = 0; i < 4; i++) {
+        float step_of = float(i), size = 0.045 + 0.035 * step_of;
+        float ring = length((at - (0.5 - away * (0.35 + 0.42 * step_of))) * aspect) / size;
+        vec3 tint = 0.5 + 0.5 * cos(vec3(0.0, 2.1, 4.2) + step_of * 1.7);
+        sum += tint * 0.22 * smoothstep(1.0, 0.85, ring) * (0.4 + 0.6 * ring * ring);
+    }
+    return sum * open * flare;
+}
+#endif
+
 void main() {
     vec2 at = gl_FragCoord.xy / resolution;
     vec3 c;
@@ -110,14 +161,17 @@ void main() {
     vec2 off = fract(grid) - center;
     float drop = step(1.0 - 0.16 * rain, hash2(cell + 13.0 + slot)) * smoothstep(radius, radius * 0.6, length(off));
     vec2 bent = clamp(at - off * drop * 0.22, 0.0, 1.0);
-    c = exposed(smoothed(bent));
+    c = exposed(through(bent));
     float streak = streaks(at);
     c = mix(c, min(rain_color + halo * 1.5, vec3(1.0)), 0.58 * streak);
     c += 0.05 * drop;
 #else
-    c = exposed(smoothed(at));
+    c = exposed(through(at));
 #endif
     c = 1.0 - (1.0 - c) * (1.0 - min(halo, vec3(0.95)));
+#ifdef FLARE
+    c = 1.0 - (1.0 - c) * (1.0 - min(ghosts(at), vec3(0.9)));
+#endif
 #ifdef PAINTED
     // The grain of the paper stays where it is.
     c *= 0.965 + 0.07 * noise2(gl_FragCoord.xy * 0.55);

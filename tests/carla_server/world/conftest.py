@@ -74,7 +74,7 @@ class PaintedRenderer:
         self.warmed = []
         self.closed = False
 
-    def warm(self, weather, cameras=()):
+    def warm(self, weather, cameras=(), lenses=()):
         self.warmed.append((tuple(weather), tuple(cameras)))
 
     def mesh_id(self, blueprint_id, extent_m):
@@ -87,7 +87,7 @@ class PaintedRenderer:
         self.lights = states.copy()
         self.light_ids = actor_ids.tolist()
 
-    def render(self, camera, pose, weather, outputs, elapsed_s, frame):
+    def render(self, camera, pose, weather, outputs, elapsed_s, frame, lens=None):
         self.calls.append((camera, tuple(pose), outputs))
         shape = (camera.height_px, camera.width_px, 4)
         return {name: np.full(shape, len(name), np.uint8) for name in outputs}
