@@ -12,6 +12,7 @@ NAMES = (
     "gym_rate",
     "render",
     "render_views",
+    "weather_switch",
     "label_alignment",
     "sensors",
     "determinism",
