@@ -92,6 +92,8 @@ def parse_routes(text: str, source: str = "<text>") -> tuple[RouteSpec, ...]:
     except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
         raise RouteFileError(f"{source} is not safe XML: {error}") from error
     _check_depth(root, source)
+    if root.tag == "OpenSCENARIO":
+        raise RouteFileError(f"{source} is an OpenSCENARIO file, which is not run here: {_openscenario_parts(root)}")
     if root.tag != "routes":
         raise RouteFileError(f"{source}: the root element is <{root.tag}>, expected <routes>")
     routes = tuple(_route(element, source) for element in root.iter("route"))
@@ -102,6 +104,13 @@ def parse_routes(text: str, source: str = "<text>") -> tuple[RouteSpec, ...]:
         twice = sorted({i for i in ids if ids.count(i) > 1})
         raise RouteFileError(f"{source}: route ids must be unique, these occur twice: {twice}")
     return routes
+
+
+def _openscenario_parts(root: Any) -> str:
+    """The elements of an OpenSCENARIO file that nothing here can run."""
+    actions = sorted({element.tag for element in root.iter() if element.tag.endswith("Action")})
+    named = ", ".join(f"<{tag}>" for tag in actions[:8]) or "<Storyboard>"
+    return f"{named} would have to be carried out; write the scenario as a route file of the leaderboard instead"
 
 
 def _check_depth(root: Any, source: str) -> None:

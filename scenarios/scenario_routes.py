@@ -1,10 +1,17 @@
-"""Short routes with one scenario each, found on any OpenDRIVE map by rehearsing the scenario at random places."""
+"""Routes with scenarios, found on any OpenDRIVE map by rehearsing the scenarios at random places.
+
+`python -m scenarios.scenario_routes [MAP_DIR]` rewrites the scenario route files in `scenarios/routes`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import carla
 import numpy as np
@@ -14,11 +21,13 @@ from carla_agents.driving.road_graph import Lane, NoRoute
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.simulator.frame import Command
-from scenarios.generate import keypoints_m
+from carla_server.towns import SHIPPED_TOWNS
+from scenarios.generate import ROUTES_FOLDER, RouteWish, generate_routes, keypoints_m, plan_specs, to_specs
 from scenarios.junctions import Movement, movements
+from scenarios.maps import map_finder
 from scenarios.parameters import Number, ScenarioError, Word
 from scenarios.rehearsal import clashes, rehearse
-from scenarios.route_files import RouteSpec, ScenarioSpec
+from scenarios.route_files import RouteSpec, ScenarioSpec, write_routes
 from scenarios.running import trigger_distance_m
 from scenarios.scene import same_direction_lane
 from scenarios.types import TYPES
@@ -237,3 +246,84 @@ def _command(way: Movement) -> Command:
 def _xyz(place: carla.Waypoint) -> tuple[float, float, float]:
     location = place.transform.location
     return location.x, location.y, location.z
+
+
+def with_scenarios(
+    carla_map: carla.Map, planner: RoutePlanner, route: Route, spacing_m: float = 110.0, seed: int = 0
+) -> tuple[ScenarioSpec, ...]:
+    """Scenarios along a long route, a different type each time, wherever one fits.
+
+    Args:
+        carla_map: the map.
+        planner: on it.
+        route: as a reader of its key points drives it.
+        spacing_m: least distance between two triggers.
+        seed: decides which types.
+    """
+    rng = np.random.default_rng(seed)
+    waiting = [sorted(TYPES)[int(k)] for k in rng.permutation(len(TYPES))]
+    found: list[ScenarioSpec] = []
+    trigger_m = 20.0
+    while trigger_m < route.length_m - 110.0 and waiting:
+        scenario = next(
+            (s for name in waiting if (s := _fitting_scenario(carla_map, planner, route, trigger_m, name))), None
+        )
+        if scenario is None:
+            trigger_m += 15.0
+            continue
+        waiting.remove(scenario.type_name)
+        found.append(scenario)
+        trigger_m += spacing_m
+    return tuple(found)
+
+
+def town_files(carla_map: carla.Map, first_id: int) -> dict[str, list[RouteSpec]]:
+    """Route files of a town: `empty`, `scenarios` (three per type) and `long` (several scenarios each)."""
+    planner = RoutePlanner(carla_map)
+    town = carla_map.name.split("/")[-1]
+    empty: list[Route] = []
+    long: list[Route] = []
+    with contextlib.suppress(NoRoute):
+        empty = generate_routes(planner, RouteWish(3, 150.0, 250.0, min_turns=1, seed=3, max_shared_m=80.0))
+    with contextlib.suppress(NoRoute):
+        long = generate_routes(planner, RouteWish(2, 600.0, 900.0, min_turns=2, seed=4, max_shared_m=400.0))
+    single: list[RouteSpec] = []
+    for name in TYPES:
+        single += [found.spec for found in find_scenario_routes(carla_map, planner, name, 3, first_id=len(single))]
+    specs = to_specs(long, town, first_id + 900)
+    crowded = [
+        replace(spec, scenarios=with_scenarios(carla_map, planner, route, seed=spec.route_id))
+        for spec, route in zip(specs, plan_specs(planner, specs), strict=True)
+    ]
+    return {
+        "empty": list(to_specs(empty, town, first_id + 800)),
+        "scenarios": [replace(spec, route_id=first_id + spec.route_id) for spec in single],
+        "long": crowded,
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Rewrite the scenario route files of the shipped towns, and of the maps of a folder if one is named."""
+    map_dir = Path(arguments[0]) if arguments else None
+    names = [town.name for town in SHIPPED_TOWNS]
+    names += sorted(path.stem for path in map_dir.glob("*.xodr")) if map_dir is not None else []
+    find_map = map_finder(map_dir)
+    for number, name in enumerate(names):
+        carla_map = find_map(name)
+        if carla_map is None:
+            raise ScenarioError(f"there is no map of {name}")
+        for kind, specs in town_files(carla_map, 10_000 * (number + 1)).items():
+            if specs:
+                path = ROUTES_FOLDER / f"{_file_stem(name)}_{kind if kind != 'long' else 'crowded'}.xml"
+                path.write_text(write_routes(specs), encoding="utf-8")
+                print(f"{path.name}: {len(specs)} routes, {sum(len(spec.scenarios) for spec in specs)} scenarios")
+    return 0
+
+
+def _file_stem(town: str) -> str:
+    """`TownGrid` -> `town_grid`, `Town10HD` -> `town10hd`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", town).lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

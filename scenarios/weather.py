@@ -1,12 +1,19 @@
-"""Weather of a route file: constant or changing along the route, and the same routes under many conditions."""
+"""Weather of a route file: constant or changing along the route, and the same routes under many conditions.
+
+`python -m scenarios.weather ROUTES OUT --conditions core12` writes every route under every condition.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from augment.conditions import CORE12, Condition
-from scenarios.route_files import RouteSpec
+import tyro
+
+from augment.conditions import CORE12, PAPER9, Condition
+from scenarios.route_files import RouteSpec, read_routes, write_routes
 
 WeatherRows = tuple[tuple[tuple[str, float], ...], ...]
 
@@ -103,3 +110,36 @@ def changing(route: RouteSpec, conditions: Sequence[Condition], route_id: int) -
     steps = [100.0 * k / (len(conditions) - 1) for k in range(len(conditions))]
     rows = tuple(rows_for(condition, step) for condition, step in zip(conditions, steps, strict=True))
     return replace(route, route_id=route_id, weathers=rows)
+
+
+@dataclass(frozen=True)
+class _Command:
+    """Write a route file's routes under many conditions."""
+
+    routes: tyro.conf.Positional[Path]
+    """Route file to read."""
+    out: tyro.conf.Positional[Path]
+    """Route file to write."""
+    conditions: tuple[str, ...] = ("core12",)
+    """Weather and light; core12 stands for all twelve, paper9 for those without fog."""
+    changing: bool = False
+    """One route each along which the weather goes through the conditions, instead of one for each condition."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    command = tyro.cli(_Command, args=arguments, prog="python -m scenarios.weather")
+    groups = {"core12": CORE12, "paper9": PAPER9}
+    conditions = [c for name in command.conditions for c in groups.get(name) or (Condition.parse(name),)]
+    routes = read_routes(command.routes)
+    if command.changing:
+        made = tuple(changing(route, conditions, route.route_id) for route in routes)
+    else:
+        made = sweep(routes, conditions)
+    command.out.write_text(write_routes(made), encoding="utf-8")
+    print(f"{command.out}: {len(made)} routes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Protocol
 
 import carla
 import numpy as np
@@ -36,6 +37,26 @@ REASONS = ("route", "red light", "stop sign", "vehicle", "crossing", "junction f
 """The scalar `slowing_reason` of a frame is an index into this."""
 
 
+class Staged(Protocol):
+    """What happens on a drive besides traffic, e.g. the scenarios of a route file."""
+
+    def tick(self, ego: VehicleState, ego_m: float) -> object:
+        """Called every tick with the ego and how far it has come along its route."""
+        ...
+
+    def disturb(self, control: Control) -> Control:
+        """The ego's control as the road makes it."""
+        ...
+
+    def close(self) -> object:
+        """Called when the drive is over."""
+        ...
+
+
+Stage = Callable[[Session, RoutePlanner, carla.Vehicle, Route, Drive], Staged | None]
+"""Puts what happens on a drive in its place, before its traffic; None if nothing does."""
+
+
 class DriveRecorder:
     """One drive: sets the scene, drives, stores frames, says how it ended.
 
@@ -46,6 +67,7 @@ class DriveRecorder:
         config: how.
         store: where the frames go; the route must be new to it.
         relighter: makes the drive's true variants while it is driven; None leaves them to a replay.
+        stage: what happens on the way; its actors come and go, so it cannot be combined with `config.scene`.
     """
 
     def __init__(
@@ -56,7 +78,10 @@ class DriveRecorder:
         config: RecordingConfig,
         store: StoreWriter,
         relighter: Relighter | None = None,
+        stage: Stage | None = None,
     ) -> None:
+        if stage is not None and config.scene:
+            raise ValueError("actors of scenarios come and go, so config.scene must be False for them")
         self._session = session
         self._drive = drive
         self._config = config
@@ -69,6 +94,7 @@ class DriveRecorder:
         pose = carla.Transform(carla.Location(x=x_m, y=y_m, z=z_m + 0.5), carla.Rotation(yaw=yaw_deg))
         self._ego = session.spawn(config.vehicle, pose, {"role_name": "hero"})
         session.apply(self._ego, Control(brake=1.0))
+        self._staged = stage(session, planner, self._ego, self._route, drive) if stage is not None else None
         traffic = Traffic(
             session,
             TrafficConfig(
@@ -142,8 +168,13 @@ class DriveRecorder:
             status = self._ending(expert, collisions, state.elapsed_s - first.elapsed_s)
             if status:
                 break
+            if self._staged is not None:
+                self._staged.tick(state, expert.progress.distance_m)
+                applied = self._staged.disturb(applied)
             session.apply(self._ego, applied)
             session.tick()
+        if self._staged is not None:
+            self._staged.close()
         outcome = {
             "status": status,
             "completion": round(expert.progress.completion, 4),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carla_agents.data.drive_recorder import DriveRecorder
+from carla_agents.data.drive_recorder import DriveRecorder, Stage
 from carla_agents.data.drives import Drive
 from carla_agents.data.errors import StoreError
 from carla_agents.data.pair_replay import ReplayConfig, replay_pairs
@@ -54,6 +54,7 @@ def record(
     *,
     seed: int = 0,
     on_frame: Callable[[RecordingStatus], None] | None = None,
+    stage: Stage | None = None,
 ) -> list[str]:
     """Drive and record; called again with the same arguments it goes on where it was stopped or killed.
 
@@ -69,6 +70,7 @@ def record(
         config: how.
         seed: of the run, for the run record.
         on_frame: told after every recorded frame and every drive.
+        stage: what happens on a drive besides traffic.
 
     Returns:
         names of the drives made now.
@@ -99,7 +101,7 @@ def record(
                 _check_space(store.root, 0)
                 tell = _Teller(on_frame, drive, number, len(drives), frames)
                 try:
-                    frames += _drive_attempts(session, planner, drive, config, store, relighter, stop, tell)
+                    frames += _drive_attempts(session, planner, drive, config, store, relighter, stop, tell, stage)
                 except SimulatorError:
                     # Ctrl-C reaches an embedded server too: then its loss is a consequence, not the news.
                     stop.check(f"{number} of {len(drives)} drives are recorded; the same command goes on from here")
@@ -125,12 +127,13 @@ def _drive_attempts(
     relighter: Relighter | None,
     stop: StopRequest,
     tell: _Teller,
+    stage: Stage | None,
 ) -> int:
     """Drive, and again from the beginning if the Traffic Manager stalls; returns the number of frames recorded."""
     attempt = 1
     while True:
         try:
-            return DriveRecorder(session, planner, drive, config, store, relighter).run(stop, tell)
+            return DriveRecorder(session, planner, drive, config, store, relighter, stage).run(stop, tell)
         except TrafficManagerStalled as error:
             store.resume()
             if attempt == _MAX_ATTEMPTS:

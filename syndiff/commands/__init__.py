@@ -23,6 +23,7 @@ from syndiff.commands.train import Train
 from syndiff.commands.train_condition_classifier import TrainConditionClassifier
 from syndiff.commands.train_controlnet import TrainControlnet
 from syndiff.commands.train_seg import TrainSeg
+from syndiff.commands.validate_routes import ValidateRoutes
 
 
 class Command(Protocol):
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "mmseg-weights": MmsegWeightsList,
     "evaluate": Evaluate,
     "merge-results": MergeResults,
+    "validate-routes": ValidateRoutes,
     "stats": Stats,
     "conformance": Conformance,
     "conformance-diff": ConformanceDiff,

@@ -4,7 +4,7 @@ import pytest
 
 from augment.conditions import CORE12, Condition
 from scenarios.route_files import RouteSpec, parse_routes, write_routes
-from scenarios.weather import BASE, RouteWeather, changing, rows_for, sweep
+from scenarios.weather import BASE, RouteWeather, changing, main, rows_for, sweep
 
 ROUTE = RouteSpec(3, "TownGrid", ((0.0, 0.0, 0.0), (50.0, 0.0, 0.0)))
 
@@ -54,3 +54,14 @@ def test_a_changing_weather_goes_through_its_conditions() -> None:
     weather = RouteWeather(changing(ROUTE, conditions, 7).weathers)
     for percentage, condition in zip((0.0, 50.0, 100.0), conditions, strict=True):
         assert weather.at(percentage) == pytest.approx(dict(rows_for(condition)))
+
+
+def test_the_command_writes_a_sweep_or_a_changing_weather(tmp_path, capsys) -> None:
+    source, out = tmp_path / "routes.xml", tmp_path / "swept.xml"
+    source.write_text(write_routes([ROUTE]))
+    assert main([str(source), str(out), "--conditions", "paper9", "fog-day"]) == 0
+    assert len(parse_routes(out.read_text())) == 10
+    assert main([str(source), str(out), "--conditions", "clear-day", "fog-night", "--changing"]) == 0
+    (route,) = parse_routes(out.read_text())
+    assert [dict(row)["route_percentage"] for row in route.weathers] == [0.0, 100.0]
+    assert "1 routes" in capsys.readouterr().out
