@@ -13,7 +13,7 @@ import tyro
 class ValidateRoutes:
     """Check route files without a simulator: ways, triggers, scenarios, weather. Exits with 1 if any is wrong."""
 
-    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
     """Route files in the leaderboard's 2.x format."""
     map_dir: Path | None = None
     """Folder of further OpenDRIVE maps."""
