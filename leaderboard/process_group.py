@@ -47,6 +47,11 @@ def group_memory_mib(groups: Iterable[int]) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def group_runs(group: int) -> bool:
+    """Whether any process of a group still runs."""
+    return bool(_members({group}))
+
+
 def kill_groups(groups: Iterable[int], patience_s: float = 5.0) -> None:
     """End all processes of some groups at once, and wait until none of them runs any more."""
     wanted = set(groups)

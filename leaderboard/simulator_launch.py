@@ -16,7 +16,7 @@ from carla_agents.simulator.errors import (
     StillLoading,
 )
 from carla_agents.simulator.probe import probe
-from leaderboard.process_group import kill_groups, start_group
+from leaderboard.process_group import group_runs, kill_groups, start_group
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class LaunchedSimulator:
                 return
             except (NothingListens, NotACarlaServer, StillLoading) as error:
                 waiting: ConnectionFailed = error
-            if time.monotonic() > deadline_s:
+            ended = not group_runs(self.group)
+            if ended or time.monotonic() > deadline_s:
                 self._log.seek(0)
                 tail = self._log.read()[-1000:].decode(errors="replace").strip()
-                raise SimulatorError(
-                    f"the simulator did not serve port {self.port} within {timeout_s:g} s: {waiting}; log: {tail}"
-                )
+                what = "ended before it served" if ended else f"did not serve within {timeout_s:g} s on"
+                raise SimulatorError(f"the simulator {what} port {self.port}: {waiting}; log: {tail}")
             time.sleep(0.2)
 
 
