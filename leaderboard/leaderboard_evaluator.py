@@ -8,6 +8,8 @@ What is driven and how it is judged is `leaderboard.drive`. Flags that the offic
 from __future__ import annotations
 
 import argparse
+import hashlib
+import importlib.metadata
 import math
 import sys
 import time
@@ -32,6 +34,7 @@ from leaderboard.agent_driver import SENSORS_INVALID, AgentConfig, AgentDriver
 from leaderboard.autoagents.autonomous_agent import Track
 from leaderboard.criteria import TickFacts
 from leaderboard.drive import DriveConfig, DriverFailed, DriveView, drive_route
+from leaderboard.evaluate import simulator_identity
 from leaderboard.official_results import record_json, result_json
 from leaderboard.results import DriveKey, DriveRecord
 from leaderboard.routes_1_0 import scenarios_on_route
@@ -298,6 +301,24 @@ class LeaderboardEvaluator:
             eligible=args.track != Track.COLLECTION.value,
         )
         save_dict(args.checkpoint, content)
+        if self._session is not None:
+            save_dict(f"{args.checkpoint}.provenance.json", self._provenance(args, self._session))
+
+    def _provenance(self, args: argparse.Namespace, session: Session) -> dict[str, Any]:
+        """Where the figures come from; beside the result file, whose keys are the official ones and no others."""
+        return {
+            "simulator": simulator_identity(session),
+            "carla_client": importlib.metadata.version("carla"),
+            "routes": str(args.routes),
+            "routes_sha256": hashlib.sha256(Path(args.routes).read_bytes()).hexdigest(),
+            "agent_sha256": hashlib.sha256(Path(args.agent).read_bytes()).hexdigest(),
+            "track": args.track,
+            "interface": self._interface,
+            "metric": self._metric.value,
+            "augment": args.augment,
+            "vehicles": args.vehicles,
+            "traffic_manager_seed": args.traffic_manager_seed,
+        }
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -36,9 +36,12 @@ def drive(server, routes, tmp_path):
     return run
 
 
-def test_an_agent_of_leaderboard_2_drives_to_the_end_and_the_file_has_the_official_shape(drive):
+def test_an_agent_of_leaderboard_2_drives_to_the_end_and_the_file_has_the_official_shape(drive, tmp_path):
     status, content = drive("agent_2x")
     assert status == 0
+    known = json.loads((tmp_path / "results.json.provenance.json").read_text())
+    assert known["simulator"]["kind"] == "embedded"
+    assert len(known["routes_sha256"]) == len(known["simulator"]["map_sha256"]) == 64
     assert content["entry_status"] == "Finished"
     assert content["eligible"] is True
     assert content["sensors"] == ["carla_camera", "carla_gnss", "carla_imu", "carla_speedometer"]
