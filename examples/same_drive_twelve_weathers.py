@@ -51,8 +51,8 @@ def instant(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("conditions.jpg"))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ticks", type=int, default=160)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ticks", type=int, default=112)
     parser.add_argument("--width", type=int, default=512)
     options = parser.parse_args()
     camera = CameraSpec(width_px=options.width, height_px=options.width * 9 // 16)
