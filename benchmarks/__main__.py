@@ -14,6 +14,7 @@ NAMES = (
     "render_views",
     "weather_switch",
     "label_alignment",
+    "condition_classifier",
     "sensors",
     "determinism",
     "frame_matching",

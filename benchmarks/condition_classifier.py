@@ -34,9 +34,9 @@ GOLDEN_PER_CONDITION = 2
 
 def print_confusion(accuracy: Accuracy) -> None:
     """Rows true, columns told, the same order; `.` for none."""
-    for condition, row in zip(CORE12, accuracy.confusion):
+    for index, (condition, row) in enumerate(zip(CORE12, accuracy.confusion)):
         cells = "".join(f"{count:5d}" if count else "    ." for count in row)
-        print(f"    {condition.name:<13}{cells}   {row.max() / row.sum():6.1%} of {row.sum()}")
+        print(f"    {condition.name:<13}{cells}   {row[index] / row.sum():6.1%} of {row.sum()}")
 
 
 def write_golden(pictures: ConditionPictures, folder: Path) -> None:

@@ -97,7 +97,7 @@ def _card(record: dict, measured: dict[str, dict[str, Accuracy]]) -> str:
         [
             "# Condition classifier",
             "",
-            f"Tells {', '.join(condition.name for condition in CORE12)} apart. Frozen: later stages use it as the",
+            "Tells the twelve conditions of `augment.conditions.CORE12` apart. Frozen: later stages use it as the",
             "condition score. `augment.condition_classifier.ConditionClassifier.load()` reads it.",
             "",
             "| | |",

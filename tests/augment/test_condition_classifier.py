@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from augment.condition_classifier import (
+    SHIPPED_WEIGHTS,
     ConditionClassifier,
     ConditionNetwork,
     ConditionNetworkConfig,
@@ -18,9 +21,12 @@ from augment.conditions import CORE12
 from augment.training.condition_classifier import (
     Accuracy,
     ConditionTrainingConfig,
+    measure_accuracy,
     train_condition_classifier,
 )
 from augment.training.condition_pictures import ConditionPictures, weather_near
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "condition_pictures"
 
 
 @pytest.fixture
@@ -32,6 +38,13 @@ def striped() -> ConditionPictures:
     level = 90.0 + rng.uniform(-30, 30, (48, 1, 1)) + 40.0 * wave
     rgb = np.repeat(level[..., None], 3, axis=3).clip(0, 255).astype(np.uint8)
     return ConditionPictures(rgb, label.astype(np.int64))
+
+
+def golden_pictures() -> ConditionPictures:
+    paths = sorted(GOLDEN.glob("*.jpg"))
+    names = [condition.name for condition in CORE12]
+    label = [names.index(path.stem.rpartition("-")[0]) for path in paths]
+    return ConditionPictures(np.stack([cv2.imread(str(path))[..., ::-1] for path in paths]), np.array(label))
 
 
 def test_the_network_has_at_most_fifty_thousand_parameters():
@@ -104,3 +117,18 @@ def test_weather_stays_at_the_centre_of_a_condition_without_spread_and_its_light
         sun = [weather_near(condition, 1.0, rng)[5] for _ in range(20)]
         low, high = {"day": (30, 80), "dusk": (0, 8), "night": (-80, -30)}[condition.light]
         assert low < min(sun) < max(sun) < high
+
+
+def test_the_shipped_weights_are_small_and_say_what_they_were_trained_on():
+    record = json.loads((SHIPPED_WEIGHTS / "config.json").read_text())
+    assert record["parameters"] <= 50_000
+    assert "western half" in record["trained_on"]
+    assert len(record["look"]) == 16
+    assert (SHIPPED_WEIGHTS / "model.safetensors").stat().st_size < 300_000
+
+
+def test_the_shipped_weights_tell_pictures_of_a_town_apart_that_training_never_saw():
+    pictures, classifier = golden_pictures(), ConditionClassifier.load()
+    assert set(pictures.label.tolist()) == set(range(len(CORE12)))
+    assert measure_accuracy(classifier, pictures, normalised=False).share >= 0.85
+    assert measure_accuracy(classifier, pictures, normalised=True).share >= 0.80
