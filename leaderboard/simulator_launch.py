@@ -16,6 +16,7 @@ from carla_agents.simulator.errors import (
     StillLoading,
 )
 from carla_agents.simulator.probe import probe
+from leaderboard.guardian import dismiss, guard
 from leaderboard.process_group import group_runs, kill_groups, start_group
 
 
@@ -59,6 +60,7 @@ class LaunchedSimulator:
             command.append(f"-graphicsadapter={config.gpu}")
         self._process = start_group(command, self._log.fileno(), pipes=False)
         self.group = self._process.pid
+        self._guardian = guard(self.group)
         try:
             self._await_service(config.loading_timeout_s)
         except BaseException:
@@ -69,6 +71,8 @@ class LaunchedSimulator:
         """End it with all its children; safe to call twice."""
         kill_groups([self.group])
         self._process.wait()
+        if self._guardian.returncode is None:
+            dismiss(self._guardian)
         self._log.close()
 
     def _await_service(self, timeout_s: float) -> None:
