@@ -14,7 +14,8 @@ from carla_server.roads.links import check_links
 from carla_server.roads.markings import add_markings
 from carla_server.roads.mesh import MeshBuilder
 from carla_server.roads.navmesh import build_navmesh
-from carla_server.roads.opendrive import MAX_TEXT_BYTES, OpenDriveError, parse_opendrive
+from carla_server.roads.opendrive import OpenDriveError
+from carla_server.roads.read_opendrive import MAX_TEXT_BYTES, parse_opendrive
 from carla_server.roads.scenery import furnish
 from carla_server.roads.spawn_points import spawn_points
 from carla_server.roads.surface import add_surface

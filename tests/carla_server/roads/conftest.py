@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from carla_server.roads.lane_strips import lane_strips
-from carla_server.roads.opendrive import parse_opendrive
+from carla_server.roads.read_opendrive import parse_opendrive
 from carla_server.roads.towns import load_town
 
 

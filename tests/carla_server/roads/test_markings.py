@@ -9,7 +9,7 @@ import pytest
 
 from carla_server.roads.markings import add_markings
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
-from carla_server.roads.opendrive import parse_opendrive
+from carla_server.roads.read_opendrive import parse_opendrive
 from carla_server.roads.towns import SHIPPED_DIR
 from carla_server.semantics import SemanticTag
 

@@ -6,7 +6,8 @@ import carla
 import numpy as np
 import pytest
 
-from carla_server.roads.opendrive import MAX_TEXT_BYTES, OpenDriveError, parse_opendrive
+from carla_server.roads.opendrive import OpenDriveError
+from carla_server.roads.read_opendrive import MAX_TEXT_BYTES, parse_opendrive
 from carla_server.roads.towns import SHIPPED_DIR
 
 ROAD = """<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4" name="t" north="0" south="0" east="0"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from defusedxml import ElementTree
 
-from carla_server.roads.opendrive import parse_opendrive
+from carla_server.roads.read_opendrive import parse_opendrive
 from carla_server.roads.town import Box
 from carla_server.roads.towns import SHIPPED_DIR, available_towns, load_town
 from carla_server.semantics import SemanticTag

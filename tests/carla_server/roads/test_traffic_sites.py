@@ -6,7 +6,7 @@ import carla
 import numpy as np
 import pytest
 
-from carla_server.roads.opendrive import parse_opendrive
+from carla_server.roads.read_opendrive import parse_opendrive
 from carla_server.roads.towns import town_from_opendrive
 from carla_server.semantics import SemanticTag
 
