@@ -20,11 +20,11 @@ import torch
 from benchmarks.segmentation_stores import StoresConfig, record_stores
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.data.store import Store
+from carla_agents.data.true_variants import RELIGHT
 from carla_agents.segmentation.metrics import MIN_IMAGES, iou
 from carla_agents.segmentation.onnx_export import export_onnx
 from carla_agents.segmentation.scoring import ALL, SegmentationScores, score_segmenter
 from carla_agents.segmentation.segmentation_set import (
-    REAL,
     SegmentationSet,
     SegmentationSetConfig,
     load_segmentation_set,
@@ -38,7 +38,7 @@ NAMED_APART = ("lane paint", "traffic light", "person")
 LEAST_OBJECT_PX = 60
 HARD = ("clear-night", "rain-day", "rain-night")
 LARGE = SmallSegmenterConfig(widths=(76, 152, 304, 408))
-EVERYTHING = SegmentationSetConfig(split=None, synthesizers=(), balance="condition-and-class")
+EVERYTHING = SegmentationSetConfig(split=None, synthesizers=(RELIGHT,), balance="condition-and-class")
 RECIPE = SegmentationTrainingConfig(
     steps=6000, batch_size=8, learning_rate=4e-3, crop_px=(192, 128), checkpoint_every=500
 )
@@ -66,7 +66,7 @@ def main() -> None:
         train, test = record_stores(options.data, StoresConfig())
     print(f"recording, or finding it recorded: {watch.wall_s:.0f} s wall")
     data = load_segmentation_set(train, EVERYTHING)
-    held_out = load_segmentation_set(test, SegmentationSetConfig(split=None, synthesizers=()))
+    held_out = load_segmentation_set(test, SegmentationSetConfig(split=None, synthesizers=(RELIGHT,)))
     print(f"learned from {_maps(train)}, {len(data)} pictures; tested on {_maps(test)}, {len(held_out)} pictures")
     config = replace(RECIPE, steps=options.steps, threads=options.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def _comparisons(
         lone_scores = score_segmenter(lone, held_out)
         print("\n".join(_table(lone_scores)))
         for name in ("clear-day", *HARD):
-            both = [s.scores()[name, REAL].miou for s in (scores, lone_scores)]
+            both = [_by_condition(s)[name] for s in (scores, lone_scores)]
             if None not in both:
                 print(f"{name}: on everything {both[0]:.3f}, on clear day alone {both[1]:.3f}")
     if "large" in wanted:
@@ -140,8 +140,8 @@ def _score_lines(segmenter: Segmenter, held_out: SegmentationSet) -> list[str]:
     for name in NAMED_APART:
         k = names.index(name)
         row = []
-        for (condition, source), places in large.groups().items():
-            if source == REAL and condition != ALL:
+        for (condition, _), places in large.groups().items():
+            if condition != ALL:
                 row.append(f"{condition} {iou(large.matrices[places].sum(0))[k]:.2f}")
         lines.append(f"{name}, pieces of at least {LEAST_OBJECT_PX} pixels: {', '.join(row)}")
     return lines
@@ -150,8 +150,8 @@ def _score_lines(segmenter: Segmenter, held_out: SegmentationSet) -> list[str]:
 def _table(scores: SegmentationScores) -> list[str]:
     names = [c.name for c in scores.data.classes.classes]
     lines = [f"{'condition':16} {'n':>6}  mIoU (95 %)           {'  '.join(NAMED_APART)}"]
-    for (condition, source), score in scores.scores().items():
-        if source != REAL:
+    for (condition, _), score in scores.scores().items():
+        if condition == ALL:
             continue
         if score.miou is None:
             lines.append(f"{condition:16} {score.images:6}  under {MIN_IMAGES} pictures, no number")
@@ -162,9 +162,13 @@ def _table(scores: SegmentationScores) -> list[str]:
     return [*lines, f"mean over conditions: {_mean(scores):.3f}"]
 
 
+def _by_condition(scores: SegmentationScores) -> dict[str, float | None]:
+    """Recorded and relit pictures are the same renderer's, and no condition has both."""
+    return {condition: s.miou for (condition, _), s in scores.scores().items() if condition != ALL}
+
+
 def _mean(scores: SegmentationScores) -> float:
-    table = scores.scores()
-    return statistics.fmean(s.miou for (c, source), s in table.items() if source == REAL and c != ALL and s.miou)
+    return statistics.fmean(miou for miou in _by_condition(scores).values() if miou is not None)
 
 
 def _keep(
