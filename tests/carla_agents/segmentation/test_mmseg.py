@@ -99,6 +99,19 @@ def test_a_checkpoint_of_another_class_set_gives_all_but_the_head(tmp_path):
         target.take_checkpoint(tmp_path / "other.pth")
 
 
+class _Pickled:
+    def __reduce__(self):
+        return print, ("this ran",)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused_by_name(tmp_path, capsys):
+    torch.save({"state_dict": {}, "hook": _Pickled()}, tmp_path / "evil.pth")
+    target = MmsegSegmenter(model_settings(SEGFORMER, "groups12"), "groups12")
+    with pytest.raises(ValueError, match=r"evil\.pth cannot be read without running code"):
+        target.take_checkpoint(tmp_path / "evil.pth")
+    assert "this ran" not in capsys.readouterr().out
+
+
 def test_an_unknown_config_names_its_neighbours():
     with pytest.raises(ValueError, match="segformer_mit-b0"):
         model_settings("segformer_mit-b9", "groups12")
