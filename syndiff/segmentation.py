@@ -15,6 +15,8 @@ from accelerate import PartialState
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.store import Store
 from carla_agents.segmentation.class_sets import IGNORED, color_ids
+from carla_agents.segmentation.lite0 import BACKEND as LITE0
+from carla_agents.segmentation.lite0 import Lite0Segmenter, Lite0SegmenterConfig
 from carla_agents.segmentation.metrics import MIN_IMAGES, GroupScore, PairedScore
 from carla_agents.segmentation.scoring import SegmentationScores, score_segmenter
 from carla_agents.segmentation.segmentation_set import SegmentationSetConfig, load_segmentation_set
@@ -112,6 +114,10 @@ def segmenter_builder(
             else:
                 print(f"{weights}: {len(network.take_checkpoint(weights))} tensors start with random weights")
             return network
+        if backend == LITE0:
+            encoder = Lite0Segmenter(Lite0SegmenterConfig(classes))
+            encoder.take_imagenet_weights()
+            return encoder
         return SmallSegmenter(SmallSegmenterConfig(classes))
 
     return build

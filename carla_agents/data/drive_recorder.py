@@ -156,7 +156,7 @@ class DriveRecorder:
                     size_px = (config.camera.width_px, config.camera.height_px)
                     relit = None
                     if self._pairs is not None:
-                        relit = self._pairs.relight(rig.actor_id("rgb"), session.frame_id, size_px)
+                        relit = self._pairs.relight(rig.actor_id("rgb"), session.snapshot(), size_px)
                     key = self._store.append(drive.route_id, frame, scene=None if scene is None else scene.read())
                     if self._pairs is not None and relit is not None:
                         self._pairs.keep(self._store, key, relit)

