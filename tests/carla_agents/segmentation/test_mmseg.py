@@ -170,7 +170,7 @@ def test_fifty_iterations_resume_to_the_bit(name, store, tmp_path):
 
     data = load_segmentation_set(store, SegmentationSetConfig())
     config = SegmentationTrainingConfig(
-        steps=50, batch_size=2, threads=2, checkpoint_every=25, learning_rate=1e-4, crop_px=(64, 32)
+        steps=50, batch_size=2, threads=1, checkpoint_every=25, learning_rate=1e-4, crop_px=(64, 32)
     )
 
     def build():
