@@ -207,8 +207,8 @@ def test_a_newer_format_and_another_codec_are_refused(root):
     with pytest.raises(StoreError, match="not jpeg"):
         StoreWriter.open(root, StoreConfig(rgb_codec="jpeg"))
     form = root / "store.json"
-    form.write_text(form.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(StoreError, match="version 2"):
+    form.write_text(form.read_text().replace('"version": 2', '"version": 3'))
+    with pytest.raises(StoreError, match="version 3"):
         Store.read(root)
 
 

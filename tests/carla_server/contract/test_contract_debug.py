@@ -27,7 +27,7 @@ def look(world, road, listen):
 
 def pink(picture):
     blue, green, red = (picture[..., channel].astype(int) for channel in range(3))
-    return np.minimum(blue, red) > green + 60  # text is smooth at its rims
+    return np.minimum(blue, red) > green + 120  # some shops have purple signs
 
 
 def ahead(road, x, y=0.0, z=1.0):
