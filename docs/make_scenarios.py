@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scenarios.parameters import Interval, Number, Parameter, Point
+from scenarios.parameters import Ignored, Interval, Number, Parameter, Point
 from scenarios.types import NOT_SUPPORTED, TYPES
 
 PAGE = Path(__file__).with_name("scenarios.md")
@@ -38,7 +38,7 @@ def _words(parameter: Parameter) -> str:
     if isinstance(parameter, Interval):
         low, high = parameter.default
         return f"`{parameter.name}` {low:g} .. {high:g}: {parameter.meaning}"
-    if isinstance(parameter, Point):
+    if isinstance(parameter, Point | Ignored):
         return f"`{parameter.name}`: {parameter.meaning}"
     words = f" ({', '.join(parameter.words)})" if parameter.words else ""
     return f"`{parameter.name}` {parameter.default}{words}: {parameter.meaning}"

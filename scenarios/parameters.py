@@ -35,7 +35,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Interval:
-    """`<name from="..." to="..."/>`: two numbers, the first not above the second."""
+    """`<name from="..." to="..."/>`: two numbers, the first not above the second; `value="..."` stands for both."""
 
     name: str
     default: tuple[float, float]
@@ -62,7 +62,15 @@ class Point:
     meaning: str
 
 
-Parameter = Number | Interval | Word | Point
+@dataclass(frozen=True)
+class Ignored:
+    """An element that official route files have for a type and that changes nothing here."""
+
+    name: str
+    meaning: str = "accepted, without effect"
+
+
+Parameter = Number | Interval | Word | Point | Ignored
 
 
 class Values:
@@ -100,7 +108,7 @@ def read_values(spec: ScenarioSpec, declared: Sequence[Parameter]) -> Values:
     """
     where = f"scenario {spec.name!r} of type {spec.type_name}"
     known = {parameter.name: parameter for parameter in declared}
-    values: dict[str, Value] = {p.name: None if isinstance(p, Point) else p.default for p in declared}
+    values: dict[str, Value] = {p.name: None if isinstance(p, Point | Ignored) else p.default for p in declared}
     seen: set[str] = set()
     for tag, attributes in spec.parameters:
         if tag not in known:
@@ -115,7 +123,12 @@ def read_values(spec: ScenarioSpec, declared: Sequence[Parameter]) -> Values:
 def _read(parameter: Parameter, attributes: Mapping[str, str], where: str) -> Value:
     if isinstance(parameter, Number):
         return _number(attributes, "value", where, parameter.low, parameter.high)
+    if isinstance(parameter, Ignored):
+        return None
     if isinstance(parameter, Interval):
+        if "value" in attributes:
+            number = _number(attributes, "value", where, parameter.low, parameter.high)
+            return number, number
         first = _number(attributes, "from", where, parameter.low, parameter.high)
         last = _number(attributes, "to", where, parameter.low, parameter.high)
         if first > last:

@@ -118,9 +118,9 @@ def _has_lane_of_ours(carla_map: carla.Map, route: Route, trigger_m: float) -> b
 def _fitting_scenario(
     carla_map: carla.Map, planner: RoutePlanner, route: Route, trigger_m: float, type_name: str
 ) -> ScenarioSpec | None:
-    """A scenario that works at a place, trying either direction; None if none does."""
-    directions = [p for p in TYPES[type_name].parameters if isinstance(p, Word) and p.name == "direction"]
-    for direction in directions[0].words[::-1] if directions else (None,):
+    """A scenario that works at a place, trying either side; None if none does."""
+    sided = any(isinstance(p, Word) and p.name == "direction" for p in TYPES[type_name].parameters)
+    for direction in ("right", "left") if sided else (None,):
         scenario = scenario_at(route, trigger_m, type_name, direction)
         if trigger_distance_m(route, scenario.trigger) is None:
             return None

@@ -18,6 +18,7 @@ from scenarios.parameters import ScenarioError, SpawnError
 
 _VEHICLE_LIFT_M = 0.3
 _WALKER_LIFT_M = 1.0
+_NEAR_LANE_M = 8.0
 _WALKERS = 48
 """Every CARLA since 0.9.13 has at least so many models of pedestrians."""
 _CARS = (
@@ -126,6 +127,19 @@ class Scene:
         index = int(abs(self.route.distance_m - route_m).argmin())
         x, y, z = (float(v) for v in self.route.points_m[index])
         return self.map.get_waypoint(carla.Location(x=x, y=y, z=z))
+
+    def lane_near(self, place: tuple[float, float, float], what: str) -> carla.Waypoint:
+        """The driving lane at a place that a route file gives.
+
+        Raises:
+            ScenarioError: there is none within 8 m.
+        """
+        found = self.map.get_waypoint(carla.Location(*place))
+        x, y, _ = place
+        away_m = math.hypot(found.transform.location.x - x, found.transform.location.y - y)
+        if away_m > _NEAR_LANE_M:
+            raise ScenarioError(f"{what} ({x:g}, {y:g}) lies {away_m:.1f} m from the nearest driving lane")
+        return found
 
     def junction_ahead(self, route_m: float) -> tuple[float, float]:
         """Where the route enters and leaves the next junction, as distances along it.

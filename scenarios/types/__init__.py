@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.parameters import ScenarioError, read_values
 from scenarios.route_files import ScenarioSpec
 from scenarios.scenario import Scenario
-from scenarios.types import junctions, obstacles, pedestrians, road, vehicles_ahead
+from scenarios.types import flows, junctions, obstacles, pedestrians, road, vehicles_ahead
 
 TYPES: dict[str, type[Scenario]] = {
     "Accident": obstacles.Accident,
@@ -14,19 +14,21 @@ TYPES: dict[str, type[Scenario]] = {
     "ConstructionObstacle": obstacles.ConstructionObstacle,
     "ConstructionObstacleTwoWays": obstacles.ConstructionObstacleTwoWays,
     "ControlLoss": road.ControlLoss,
-    "CrossingBicycleFlow": junctions.CrossingBicycleFlow,
+    "CrossingBicycleFlow": flows.CrossingBicycleFlow,
     "DynamicObjectCrossing": pedestrians.DynamicObjectCrossing,
-    "EnterActorFlow": junctions.EnterActorFlow,
-    "EnterActorFlowV2": junctions.EnterActorFlowV2,
+    "EnterActorFlow": flows.EnterActorFlow,
+    "EnterActorFlowV2": flows.EnterActorFlowV2,
     "HardBreakRoute": vehicles_ahead.HardBreakRoute,
     "HazardAtSideLane": obstacles.HazardAtSideLane,
     "HazardAtSideLaneTwoWays": obstacles.HazardAtSideLaneTwoWays,
     "HighwayCutIn": vehicles_ahead.HighwayCutIn,
+    "InterurbanActorFlow": flows.InterurbanActorFlow,
+    "InterurbanAdvancedActorFlow": flows.InterurbanAdvancedActorFlow,
     "InvadingTurn": road.InvadingTurn,
-    "MergerIntoSlowTraffic": junctions.MergerIntoSlowTraffic,
-    "MergerIntoSlowTrafficV2": junctions.MergerIntoSlowTrafficV2,
-    "NonSignalizedJunctionLeftTurn": junctions.NonSignalizedJunctionLeftTurn,
-    "NonSignalizedJunctionRightTurn": junctions.NonSignalizedJunctionRightTurn,
+    "MergerIntoSlowTraffic": flows.MergerIntoSlowTraffic,
+    "MergerIntoSlowTrafficV2": flows.MergerIntoSlowTrafficV2,
+    "NonSignalizedJunctionLeftTurn": flows.NonSignalizedJunctionLeftTurn,
+    "NonSignalizedJunctionRightTurn": flows.NonSignalizedJunctionRightTurn,
     "OppositeVehicleRunningRedLight": junctions.OppositeVehicleRunningRedLight,
     "OppositeVehicleTakingPriority": junctions.OppositeVehicleTakingPriority,
     "ParkedObstacle": obstacles.ParkedObstacle,
@@ -35,8 +37,8 @@ TYPES: dict[str, type[Scenario]] = {
     "ParkingCutIn": vehicles_ahead.ParkingCutIn,
     "PedestrianCrossing": pedestrians.PedestrianCrossing,
     "PriorityAtJunction": junctions.PriorityAtJunction,
-    "SignalizedJunctionLeftTurn": junctions.SignalizedJunctionLeftTurn,
-    "SignalizedJunctionRightTurn": junctions.SignalizedJunctionRightTurn,
+    "SignalizedJunctionLeftTurn": flows.SignalizedJunctionLeftTurn,
+    "SignalizedJunctionRightTurn": flows.SignalizedJunctionRightTurn,
     "StaticCutIn": vehicles_ahead.StaticCutIn,
     "VehicleOpensDoorTwoWays": obstacles.VehicleOpensDoorTwoWays,
     "VehicleTurningRoute": pedestrians.VehicleTurningRoute,
@@ -47,8 +49,6 @@ TYPES: dict[str, type[Scenario]] = {
 
 NOT_SUPPORTED: tuple[str, ...] = (
     "HighwayExit",
-    "InterurbanActorFlow",
-    "InterurbanAdvancedActorFlow",
     "ParkingExit",
 )
 """Official names that do not run here yet."""

@@ -1,4 +1,4 @@
-"""At a junction: turns across and into traffic, somebody who takes the ego's right of way, a blocked exit."""
+"""At a junction: somebody who takes the ego's right of way, a blocked exit."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import ClassVar
 import carla
 
 from carla_agents.driving.route import Route
-from scenarios.actors import Flow, RoutedVehicle
-from scenarios.junctions import Crossing, HeldLights, Movement, way_route
-from scenarios.parameters import Interval, Number, Parameter, ScenarioError, Word
+from scenarios.actors import RoutedVehicle
+from scenarios.junctions import Crossing, HeldLights, way_route
+from scenarios.parameters import Number, Parameter, ScenarioError, Word
 from scenarios.scenario import Command, Scenario
 from scenarios.scene import Moment, Scene, Wish, beside
 from scenarios.types.obstacles import stand
 
 _BEFORE_M, _AFTER_M = 45.0, 30.0
 _LAST_S = 1.0
-_FLOW: tuple[Parameter, ...] = (
-    Number("flow_speed", 7.0, 0.5, 30.0, "m/s of the other traffic"),
-    Interval("source_dist_interval", (30.0, 60.0), 5.0, 300.0, "metres between two of its vehicles"),
-)
 
 
-class _JunctionScenario(Scenario):
+class JunctionScenario(Scenario):
     """Something at the next junction of the route; lights, if there are any, are held for the time."""
 
     signalised: ClassVar[bool | None] = None
@@ -59,100 +55,20 @@ class _JunctionScenario(Scenario):
         super().end()
 
 
-class _TurnAcrossTraffic(_JunctionScenario):
-    """The ego turns; a flow of vehicles that it has to let through crosses or joins its way."""
-
-    parameters = _FLOW
-
-    def other_way(self) -> Movement:
-        raise NotImplementedError
-
-    def prepare(self, scene: Scene) -> None:
-        self._way = self.other_way()
-        path, inside_m = way_route(scene, self._way, _BEFORE_M, _AFTER_M)
-        self._flow = Flow(
-            scene,
-            path,
-            self.values.number("flow_speed"),
-            self.values.interval("source_dist_interval"),
-        )
-        self._flow.fill(inside_m - 12.0)
-
-    def green_roads(self) -> set[int]:
-        return {self.crossing.own.entry.key[0], self._way.entry.key[0]}
-
-    def tick(self, moment: Moment) -> list[Command]:
-        commands = super().tick(moment)
-        if not moment.triggered:
-            return commands
-        return commands + self._flow.tick(moment)
-
-
-class SignalizedJunctionLeftTurn(_TurnAcrossTraffic):
-    summary = "The ego turns left at green across a flow of oncoming vehicles, which have green too."
-    place = "left"
-    signalised = True
-
-    def other_way(self) -> Movement:
-        return self.crossing.oncoming()
-
-
-class NonSignalizedJunctionLeftTurn(SignalizedJunctionLeftTurn):
-    summary = "The ego turns left at a junction without lights across a flow of oncoming vehicles."
-    signalised = False
-
-
-class SignalizedJunctionRightTurn(_TurnAcrossTraffic):
-    summary = "The ego turns right at green into a road where a flow of vehicles comes along."
-    place = "right"
-    signalised = True
-
-    def other_way(self) -> Movement:
-        return self.crossing.into_exit()
-
-
-class NonSignalizedJunctionRightTurn(SignalizedJunctionRightTurn):
-    summary = "The ego turns right at a junction without lights into a road where a flow of vehicles comes along."
-    signalised = False
-
-
-class EnterActorFlow(_TurnAcrossTraffic):
-    summary = "The ego drives into a road on which a flow of vehicles comes along, at any junction."
-    place = "right"
-
-    def other_way(self) -> Movement:
-        return self.crossing.into_exit()
-
-
-class EnterActorFlowV2(EnterActorFlow):
-    summary = "As EnterActorFlow."
-
-
-class MergerIntoSlowTraffic(EnterActorFlow):
-    summary = "The ego drives into a road on which vehicles crawl along close behind one another."
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Number("flow_speed", 3.0, 0.5, 30.0, "m/s of the other traffic"),
-        Interval("source_dist_interval", (12.0, 25.0), 5.0, 300.0, "metres between two of its vehicles"),
-    )
-
-
-class MergerIntoSlowTrafficV2(MergerIntoSlowTraffic):
-    summary = "As MergerIntoSlowTraffic."
-
-
-class _TakesRightOfWay(_JunctionScenario):
+class _TakesRightOfWay(JunctionScenario):
     """One vehicle comes straight from the side and does not give way; it times itself to meet the ego."""
 
     place = "straight"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Word("direction", "left", ("left", "right"), "side that the other vehicle comes from"),
+        Word("direction", "left", ("left", "right", "opposite"), "where the other vehicle comes from"),
         Number("adversary_speed", 8.0, 2.0, 30.0, "m/s at which it crosses"),
     )
     starting_s: ClassVar[float] = 1.6
     """Time that it loses by starting from a stand."""
 
     def prepare(self, scene: Scene) -> None:
-        way = self.crossing.from_side(self.values.word("direction"))
+        direction = self.values.word("direction")
+        way = self.crossing.oncoming() if direction == "opposite" else self.crossing.from_side(direction)
         path, inside_m = way_route(scene, way, _BEFORE_M, _AFTER_M)
         start = scene.map.get_waypoint(carla.Location(*(float(v) for v in path.points_m[0])))
         (actor,) = scene.spawn([Wish(self.model(scene), beside(start, 0.0))])
@@ -191,13 +107,13 @@ class OppositeVehicleTakingPriority(_TakesRightOfWay):
     signalised = False
 
 
-class PriorityAtJunction(_JunctionScenario):
+class PriorityAtJunction(JunctionScenario):
     summary = "The ego's light is green when it comes; nobody is in its way."
     place = "straight"
     signalised = True
 
 
-class BlockedIntersection(_JunctionScenario):
+class BlockedIntersection(JunctionScenario):
     summary = "A car stands at the exit of the junction and drives on some seconds after the ego has come."
     place = "turn"
     waits_s: ClassVar[float] = 4.0
@@ -223,41 +139,6 @@ class BlockedIntersection(_JunctionScenario):
         if self._waited_s < self.waits_s:
             return commands
         return commands + self._car.command(moment, 8.0)
-
-
-class CrossingBicycleFlow(_JunctionScenario):
-    summary = "The ego turns right across a flow of bicycles that ride straight on beside its lane."
-    place = "right"
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Number("flow_speed", 4.0, 0.5, 12.0, "m/s of the bicycles"),
-        Interval("source_dist_interval", (18.0, 40.0), 4.0, 300.0, "metres between two bicycles"),
-    )
-    models: ClassVar[tuple[str, ...]] = ("vehicle.bh.crossbike", "vehicle.diamondback.century")
-    right_m: ClassVar[float] = 2.6
-
-    def prepare(self, scene: Scene) -> None:
-        own_road = self.crossing.own.entry.key
-        straight = [
-            way
-            for way in self.crossing.same_approach
-            if way.entry.key[0] == own_road[0] and way.entry.key[2] == own_road[2] and way.straight
-        ]
-        if not straight:
-            raise ScenarioError("the bicycles need a way straight on beside the ego's way")
-        path, _ = way_route(scene, straight[0], _BEFORE_M, _AFTER_M)
-        self._flow = Flow(
-            scene,
-            path,
-            self.values.number("flow_speed"),
-            self.values.interval("source_dist_interval"),
-            self.models,
-            offset_m=self.right_m,
-        )
-        self._flow.fill(15.0)
-
-    def tick(self, moment: Moment) -> list[Command]:
-        commands = super().tick(moment)
-        return commands + self._flow.tick(moment) if moment.triggered else commands
 
 
 def _meeting_point(scene: Scene, path: Route, crossing: Crossing, inside_m: float) -> tuple[float, float]:

@@ -147,7 +147,7 @@ class HazardAtSideLane(Scenario):
     summary = "Two bicycles ride slowly along the lane's right edge; the ego passes them by the lane beside it."
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _DISTANCE,
-        Number("bicycle_speed", 2.0, 0.5, 12.0, "m/s"),
+        Number("bicycle_speed", 7.2, 1.0, 60.0, "km/h"),
         Number("bicycle_drive_distance", 40.0, 1.0, 500.0, "metres that the bicycles ride before they stand"),
         _SPEED,
     )
@@ -176,7 +176,7 @@ class HazardAtSideLane(Scenario):
         commands = self._flow.tick(moment) if self._flow is not None else []
         states = [moment.state(rider.actor) for rider in self._riders]
         for rider in self._riders:
-            speed_mps = self.values.number("bicycle_speed") if moment.triggered and not rider.arrived else 0.0
+            speed_mps = self.values.number("bicycle_speed") / 3.6 if moment.triggered and not rider.arrived else 0.0
             others = [state for state in states if state is not None]
             commands += rider.command(moment, speed_mps, others)
         return commands

@@ -9,7 +9,7 @@ import numpy as np
 
 from carla_agents.simulator.frame import Control
 from scenarios.actors import Flow, RoutedVehicle
-from scenarios.parameters import Number, Parameter, ScenarioError
+from scenarios.parameters import Ignored, Number, Parameter, ScenarioError
 from scenarios.scenario import Command, Scenario
 from scenarios.scene import Moment, Scene, Wish, beside, opposite_lane, same_direction_lane
 from scenarios.types.obstacles import POLICE_LIGHTS
@@ -17,6 +17,7 @@ from scenarios.types.obstacles import POLICE_LIGHTS
 
 class ControlLoss(Scenario):
     summary = "Debris on the road; while the ego is on it, wheel and pedals answer with random errors."
+    parameters: ClassVar[tuple[Parameter, ...]] = (Ignored("distance"), Ignored("direction"), Ignored("speed"))
     first_m: ClassVar[float] = 10.0
     patches: ClassVar[int] = 3
     spacing_m: ClassVar[float] = 12.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from carla_agents.driving.route import Route
 from scenarios.actors import RoutedVehicle, time_to_reach_s
-from scenarios.parameters import Number, Parameter, Point, ScenarioError, SpawnError, Word
+from scenarios.parameters import Ignored, Number, Parameter, Point, ScenarioError, SpawnError, Word
 from scenarios.scenario import Command, Scenario
 from scenarios.scene import Moment, Scene, Wish, beside, same_direction_lane
 from scenarios.types.obstacles import parking_lane, stand
@@ -116,6 +116,7 @@ class StaticCutIn(_CutIn):
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Number("distance", 40.0, 5.0, 300.0, "metres from the trigger to the car that pulls out"),
         Word("direction", "right", ("left", "right"), "side of the lane with the standing cars"),
+        Ignored("speed"),
     )
 
     def place_beside(self, scene: Scene, here: carla.Waypoint) -> float:
@@ -135,6 +136,7 @@ class HighwayCutIn(Scenario):
     summary = "A car drives beside the ego and cuts in closely before it, then slows down."
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Point("other_actor_location", "where the other car begins; without it beside the trigger"),
+        Ignored("end_location"),
     )
     lead_m: ClassVar[float] = 9.0
     beside_m: ClassVar[float] = 22.0

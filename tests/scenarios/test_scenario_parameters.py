@@ -12,6 +12,7 @@ DECLARED = (
     Word("direction", "right", ("left", "right"), "side"),
     Point("start_actor_flow", "where"),
 )
+PLACE = {"x": "1", "y": "2", "z": "0"}
 
 
 def spec(*parameters: tuple[str, dict[str, str]], type_name: str = "Accident") -> ScenarioSpec:
@@ -66,3 +67,35 @@ def test_every_type_says_what_happens_and_what_it_accepts() -> None:
         assert len({p.name for p in made.parameters}) == len(made.parameters), name
         for parameter in made.parameters:
             assert parameter.meaning, (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "parameters"),
+    [
+        ("ControlLoss", [("distance", {"value": "100"}), ("direction", {"value": "right"})]),
+        ("CrossingBicycleFlow", [("start_actor_flow", PLACE), ("source_dist_interval", {"from": "5", "to": "3255"})]),
+        ("EnterActorFlow", [("start_actor_flow", PLACE), ("end_actor_flow", PLACE), ("flow_speed", {"value": "20"})]),
+        ("EnterActorFlowV2", [("start_actor_flow", PLACE), ("end_actor_flow", PLACE)]),
+        ("HazardAtSideLane", [("bicycle_speed", {"value": "15"}), ("bicycle_drive_distance", {"value": "200"})]),
+        ("HazardAtSideLaneTwoWays", [("frequency", {"value": "100"})]),
+        ("HighwayCutIn", [("other_actor_location", PLACE), ("end_location", PLACE)]),
+        ("InterurbanActorFlow", [("start_actor_flow", PLACE), ("end_actor_flow", PLACE)]),
+        ("InterurbanAdvancedActorFlow", [("start_actor_flow", PLACE), ("direction", {"value": "right"})]),
+        ("MergerIntoSlowTraffic", [("start_actor_flow", PLACE), ("end_actor_flow", PLACE)]),
+        (
+            "MergerIntoSlowTrafficV2",
+            [("start_actor_flow", PLACE), ("source_dist_interval", {"from": "11", "to": "38"})],
+        ),
+        ("NonSignalizedJunctionRightTurn", [("flow_speed", {"value": "21"})]),
+        ("OppositeVehicleRunningRedLight", [("direction", {"value": "opposite"})]),
+        ("StaticCutIn", [("speed", {"value": "17"})]),
+    ],
+)
+def test_the_forms_of_official_route_files_are_accepted(type_name, parameters) -> None:
+    assert make_scenario(spec(*parameters, type_name=type_name))
+
+
+def test_an_interval_may_be_one_value() -> None:
+    assert read_values(spec(("frequency", {"value": "90"})), DECLARED).interval("frequency") == (90.0, 90.0)
+    with pytest.raises(ScenarioError, match=r"value is 5, allowed 8 \.\. 500"):
+        read_values(spec(("frequency", {"value": "5"})), DECLARED)
