@@ -36,6 +36,7 @@ from carla_server.rhythm import LONGEST_WAIT_S, QUESTION
 from carla_server.wire.limits import Limits
 from carla_server.wire.rpc import Request, RpcWriter
 from carla_server.wire.stream import Buffer, frame_prefix
+from carla_server.wire.structs import InvalidArgument
 from carla_server.world.world import WORLD_STREAM_ID
 
 BARRIER_TIMEOUT_S = 1.0
@@ -139,12 +140,18 @@ class Server:
         self._wake_sender.send(b"x")
 
     def tick(self) -> None:
-        """Advance the world by one tick and publish what it has to tell."""
+        """Advance the world by one tick and publish what it has to tell.
+
+        Raises:
+            InvalidArgument: the cameras could not be drawn; everything else has been published.
+        """
         simulator = self._require_simulator()
         output = simulator.world.tick(simulator.world.tick_delta_s, self._streams)
         self._publish(WORLD_STREAM_ID, [output.snapshot])
         for stream_id, buffers in output.measurements:
             self._publish(stream_id, buffers)
+        if output.failure:
+            raise InvalidArgument(output.failure)
 
     def log(self, message: str) -> None:
         """One line on standard error."""
@@ -318,6 +325,8 @@ class Server:
         if now_s >= self._next_tick_s:
             try:
                 self.tick()
+            except InvalidArgument as error:
+                self.log(f"frame {self._require_simulator().world.frame}: {error}")
             except Exception:
                 self.log("a tick failed; the server goes on with the next one")
                 traceback.print_exc(file=sys.stderr)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import moderngl
 import numpy as np
@@ -19,6 +20,7 @@ from carla_server.render.camera import (
 )
 from carla_server.render.context import open_context
 from carla_server.render.debug_pass import DebugPass
+from carla_server.render.failure import DrawingFailed
 from carla_server.render.geometry import GeometryPass, InstanceBatch
 from carla_server.render.lens import DEFAULT_LENS, Lens
 from carla_server.render.light import MAX_BEAMS, LightPass
@@ -41,12 +43,15 @@ _BEAM_HEIGHT_M = 0.68
 _DEPTH_STEPS = (1 << 24) - 1
 _TAG_BYTE, _OPAQUE = np.uint32(0x00FF0000), np.uint32(0xFF000000)
 """Masks of little-endian BGRA pixels."""
+_FATAL_GL_ERRORS = frozenset({"GL_CONTEXT_LOST", "GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR"})
+_GL_ERROR_FLAGS = 8  # more than GL has; a lost context may report its loss for ever
 
 
 class Renderer:
     """Draws a town off screen.
 
     One thread must create and use it (an OpenGL context belongs to its thread); do not fork after creating it.
+    Whatever draws raises `DrawingFailed` once the context is lost, out of memory or closed.
 
     Args:
         town: the map; its geometry is built and uploaded here.
@@ -179,6 +184,19 @@ class Renderer:
         """
         if not outputs <= OUTPUTS:
             raise ValueError(f"unknown outputs {sorted(outputs - OUTPUTS)}: choose from {sorted(OUTPUTS)}")
+        with self._drawing():
+            return self._pictures(camera, pose6, weather, outputs, elapsed_s, frame, lens)
+
+    def _pictures(
+        self,
+        camera: CameraView,
+        pose6: Sequence[float] | np.ndarray,
+        weather: Sequence[float],
+        outputs: frozenset[str],
+        elapsed_s: float,
+        frame: int,
+        lens: Lens,
+    ) -> dict[str, np.ndarray]:
         targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
         out: dict[str, np.ndarray] = {}
         if "rgb" in outputs:
@@ -207,12 +225,13 @@ class Renderer:
             (H, W, 4) uint8 BGRA.
         """
         view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
-        targets = self._targets_for(camera)
-        targets.gbuffer.clear(depth=1.0)
-        targets.output.clear(0.0, 0.0, 0.0, 1.0)
-        if len(lines):
-            self._debug.draw(targets, view, lines, hide_each_other=True)
-        return _read(targets.bgra, targets)
+        with self._drawing():
+            targets = self._targets_for(camera)
+            targets.gbuffer.clear(depth=1.0)
+            targets.output.clear(0.0, 0.0, 0.0, 1.0)
+            if len(lines):
+                self._debug.draw(targets, view, lines, hide_each_other=True)
+            return _read(targets.bgra, targets)
 
     def relight(
         self,
@@ -229,8 +248,11 @@ class Renderer:
             One (H, W, 4) uint8 BGRA picture a weather.
         """
         atmospheres = [self._atmosphere(weather) for weather in weathers]
-        targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
-        return [self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres]
+        with self._drawing():
+            targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
+            return [
+                self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres
+            ]
 
     def warm(
         self, weather: Sequence[float], cameras: Sequence[CameraView] = (), lenses: Sequence[Lens] = (DEFAULT_LENS,)
@@ -251,15 +273,39 @@ class Renderer:
                 variant = (atmosphere.switches, post, camera.width_px, camera.height_px)
                 if variant not in self._warmed:
                     self.render(camera, self._warm_pose, weather, lens=lens)
-                    self._geometry.compile(self._targets_for(camera).gbuffer)
+                    with self._drawing():
+                        self._geometry.compile(self._targets_for(camera).gbuffer)
                     self._warmed.add(variant)
 
     def close(self) -> None:
-        """Free the context and everything in it."""
+        """Free the context and everything in it; does nothing the second time."""
+        if self._released:
+            return
         for targets in self._targets.values():
             targets.release()
         self._targets.clear()
         self._context.release()
+
+    @property
+    def _released(self) -> bool:
+        return isinstance(self._context.mglo, moderngl.InvalidObject)
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Tell a driver's failure from a caller's mistake, at no more cost than asking GL for its error."""
+        try:
+            if self._released:
+                raise moderngl.Error("its OpenGL context has been released")
+            yield
+        except moderngl.Error as error:
+            raise DrawingFailed(f"{self.driver}: {error}") from error
+        # Drivers set flags for harmless things too (one when a context opens): only these end a renderer.
+        for _ in range(_GL_ERROR_FLAGS):
+            flag = self._context.error
+            if flag in _FATAL_GL_ERRORS:
+                raise DrawingFailed(f"{self.driver}: {flag} while drawing")
+            if flag == "GL_NO_ERROR":
+                break
 
     def _atmosphere(self, weather: Sequence[float]) -> Atmosphere:
         return styled(atmosphere_of(weather), self._style)

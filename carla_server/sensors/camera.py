@@ -6,14 +6,16 @@ depth, normals and flow of one view agree by construction.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.render.camera import FAR_M, CameraView
 from carla_server.render.captions import write_captions
+from carla_server.render.failure import DrawingFailed
 from carla_server.render.lens import DEFAULT_LENS, Lens
 from carla_server.sensors.cosmos import road_user_lines, town_lines
 from carla_server.sensors.dvs import EventCamera
@@ -40,12 +42,13 @@ OUTPUTS_OF_FAMILY: Mapping[str, frozenset[str]] = {
     "cosmos": frozenset(),  # draws for itself, lines only
 }
 """Family of camera -> pictures of the renderer that it is made of."""
+_Drawn = TypeVar("_Drawn")
 _STRIDE_M = 1.4  # one full step cycle of a walking adult
 _BRAKE_LIGHT_FROM = 0.02
 
 
 class PictureSource(RelightSource, Protocol):
-    """What this file needs of `carla_server.render.Renderer`."""
+    """What this file needs of `carla_server.render.Renderer`; what draws may raise `DrawingFailed`."""
 
     def mesh_id(self, blueprint_id: str, extent_m: tuple[float, float, float]) -> int:
         """Number of the mesh for a blueprint."""
@@ -81,7 +84,11 @@ class PictureSource(RelightSource, Protocol):
 
 
 class CameraRig:
-    """All cameras of an episode and the renderer they share, opened with the first camera."""
+    """All cameras of an episode and the renderer they share, opened with the first camera.
+
+    If the driver fails while drawing, the renderer is opened anew, once, and the picture drawn again. If that fails
+    too, the cameras send nothing and say so until another camera is spawned, which tries the driver again.
+    """
 
     def __init__(self, open_renderer: Callable[[Town], PictureSource] | None) -> None:
         self._open_renderer = open_renderer
@@ -97,6 +104,7 @@ class CameraRig:
         self._drawn_since = -1
         self._array = np.zeros(0, ACTOR_DTYPE)
         self._drawn: DrawnInstant | None = None
+        self._failure = ""
 
     def enter(self, town: Town) -> None:
         """Forget all cameras; keep the renderer if the map stays the same."""
@@ -107,6 +115,7 @@ class CameraRig:
         self._lenses = {}
         self._drawn_since = -1
         self._drawn = None
+        self._failure = ""
         if self._renderer is not None and town is not self._town:
             self._renderer.close()
             self._renderer = None
@@ -136,7 +145,9 @@ class CameraRig:
             self._event_cameras[sensor.actor_id] = EventCamera(sensor)
         if self._renderer is None:
             self._renderer = self._open()
-        self._renderer.warm(world.weather, (view,), (lens,))
+            self._failure = ""
+            self._drawn_since = -1  # mesh numbers are the renderer's
+        self._draw(world, lambda renderer: renderer.warm(world.weather, (view,), (lens,)))
         self._views[sensor.actor_id] = view
         self._lenses[sensor.actor_id] = lens
         if curve is not None:
@@ -151,8 +162,9 @@ class CameraRig:
         if self._renderer is not None:
             self._renderer.close()
             self._shows_lines = False
+            self._renderer = None
             self._renderer = self._open()
-            self._renderer.warm(world.weather, tuple(set(self._views.values())), tuple(set(self._lenses.values())))
+            self._warm(world)
 
     def dismiss(self, sensor: Sensor) -> None:
         """Forget a destroyed camera."""
@@ -162,7 +174,7 @@ class CameraRig:
     def weather_changed(self, world: World) -> None:
         """Compile the shaders of a new weather for the cameras that there are."""
         if self._renderer is not None and self._views:
-            self._renderer.warm(world.weather, tuple(set(self._views.values())), tuple(set(self._lenses.values())))
+            self._warm(world)
 
     def render(self, world: World, sensors: Sequence[Sensor]) -> dict[int, list[Buffer]]:
         """Draw the pictures of these cameras.
@@ -170,28 +182,19 @@ class CameraRig:
         Returns:
             Actor id -> body of its measurement: 12-byte header and BGRA pixels, flow vectors or events. An event
             camera without events has none.
+
+        Raises:
+            InvalidArgument: the driver has failed and a new renderer could not be opened or failed as well.
         """
+        if sensors and self._failure:
+            raise InvalidArgument(self._failure)
         if not sensors or self._renderer is None:
             return {}
-        actors = self._actor_array(world)
         shapes = world.sensors.debug_shapes
-        if len(shapes.lines) or self._shows_lines:
-            self._renderer.set_debug_lines(shapes.lines)
-            self._shows_lines = len(shapes.lines) > 0
-        self._renderer.set_actors(actors)
-        self._renderer.set_traffic_lights(world.lights.state, world.light_ids)
+        actors = self._show(world, self._renderer)
+        self._drawn = None
         # Noise by the time in the episode, not by the frame number: a reloaded world looks the same again.
         noise_seed = round(world.elapsed_s * 1000.0)
-        self._drawn = DrawnInstant(
-            world.frame,
-            world.elapsed_s,
-            noise_seed,
-            actors,
-            [vehicle.actor_id for vehicle in world.vehicle_actors],
-            world.vehicles.control[:, 2] > _BRAKE_LIGHT_FROM,
-            {sensor.actor_id: sensor.pose for sensor in sensors},
-            tuple(shapes.captions),
-        )
         groups: dict[tuple, list[Sensor]] = {}
         for sensor in sensors:
             groups.setdefault((sensor.pose, self._views[sensor.actor_id]), []).append(sensor)
@@ -199,12 +202,11 @@ class CameraRig:
         for (pose, view), members in groups.items():
             outputs = frozenset[str]().union(*(OUTPUTS_OF_FAMILY[sensor.family] for sensor in members))
             pictures: dict[str, np.ndarray] = {}
-            arguments = (world.elapsed_s, noise_seed)
             lenses = {self._lenses[sensor.actor_id] for sensor in members if sensor.family == "rgb"} or {DEFAULT_LENS}
             by_lens = {}
             for lens in lenses:
                 if outputs:
-                    made = self._renderer.render(view, pose, world.weather, outputs, *arguments, lens)
+                    made = self._pictures(world, view, pose, outputs, noise_seed, lens)
                     pictures |= made
                     by_lens[lens] = made.get("rgb")
                     outputs = frozenset({"rgb"})  # the labels are the same through every lens
@@ -224,6 +226,16 @@ class CameraRig:
                         pixels = self._developed(sensor, view, pose, pixels, shapes.captions)
                 if pixels.size:
                     bodies[sensor.actor_id] = [header, pixels.data.cast("B")]
+        self._drawn = DrawnInstant(
+            world.frame,
+            world.elapsed_s,
+            noise_seed,
+            self._array,  # not `actors`: a renderer opened meanwhile has numbered the meshes anew
+            [vehicle.actor_id for vehicle in world.vehicle_actors],
+            world.vehicles.control[:, 2] > _BRAKE_LIGHT_FROM,
+            {sensor.actor_id: sensor.pose for sensor in sensors},
+            tuple(shapes.captions),
+        )
         return bodies
 
     def relight(self, sensor: Sensor, frame: int, conditions: Sequence[RelitCondition]) -> list[np.ndarray]:
@@ -239,7 +251,8 @@ class CameraRig:
             camera would have sent in that weather with those lamps.
 
         Raises:
-            InvalidArgument: no colour camera, no picture of that frame, or too much for one call.
+            InvalidArgument: no colour camera, no picture of that frame, too much for one call, or the driver failed;
+                the next tick's pictures are then drawn by a new renderer.
         """
         if sensor.family != "rgb":
             raise InvalidArgument(f"actor {sensor.actor_id} is {sensor.type_id}; only sensor.camera.rgb can be relit")
@@ -252,13 +265,74 @@ class CameraRig:
                 f"camera {sensor.actor_id} has sent no picture of frame {frame} that could be relit (the last "
                 f"pictures of all cameras are {last}); listen to it, tick, and ask before the next tick"
             )
-        pose = drawn.poses[sensor.actor_id]
-        return [
-            self._developed(sensor, view, pose, picture, drawn.captions)
-            for picture in relit_pictures(
-                self._renderer, drawn, view, pose, conditions, self._lenses[sensor.actor_id]
+        pose, lens = drawn.poses[sensor.actor_id], self._lenses[sensor.actor_id]
+        try:
+            pictures = relit_pictures(self._renderer, drawn, view, pose, conditions, lens)
+        except DrawingFailed as error:
+            # The world may have moved on since the instant: only a tick can draw with a new renderer.
+            self._drawn = None
+            raise InvalidArgument(f"the renderer failed while relighting ({error}); tick and ask again") from error
+        return [self._developed(sensor, view, pose, picture, drawn.captions) for picture in pictures]
+
+    def _show(self, world: World, renderer: PictureSource) -> np.ndarray:
+        """Tell a renderer what the world looks like now; returns the actors, (N,) ACTOR_DTYPE."""
+        actors = self._actor_array(world)
+        lines = world.sensors.debug_shapes.lines
+        if len(lines) or self._shows_lines:
+            renderer.set_debug_lines(lines)
+            self._shows_lines = len(lines) > 0
+        renderer.set_actors(actors)
+        renderer.set_traffic_lights(world.lights.state, world.light_ids)
+        return actors
+
+    def _warm(self, world: World) -> None:
+        views, lenses = tuple(set(self._views.values())), tuple(set(self._lenses.values()))
+        self._draw(world, lambda renderer: renderer.warm(world.weather, views, lenses))
+
+    def _draw(self, world: World, draw: Callable[[PictureSource], _Drawn]) -> _Drawn:
+        """Let the renderer draw, and a new one if its driver fails.
+
+        Raises:
+            InvalidArgument: the new one could not be opened or failed as well.
+        """
+        if self._renderer is None:
+            raise InvalidArgument(self._failure or "no renderer is open: spawn a camera")
+        try:
+            return draw(self._renderer)
+        except DrawingFailed as error:
+            print(f"carla_server: the renderer failed ({error}); opening a new one", file=sys.stderr, flush=True)
+            reason = str(error)
+        try:
+            self._drop_renderer()
+            self._renderer = self._open()
+            self._show(world, self._renderer)
+            return draw(self._renderer)
+        except (InvalidArgument, DrawingFailed) as error:
+            self._drop_renderer()
+            self._failure = (
+                f"no camera can draw: the renderer failed ({reason}), and a new one did not help ({error}). Free "
+                "GPU memory or restart the server; a newly spawned camera tries the driver again, and ticks without "
+                "cameras go on"
             )
-        ]
+            raise InvalidArgument(self._failure) from error
+
+    def _pictures(
+        self, world: World, view: CameraView, pose: Pose, outputs: frozenset[str], noise_seed: int, lens: Lens
+    ) -> dict[str, np.ndarray]:
+        """One view of the world as it is now."""
+        return self._draw(
+            world,
+            lambda renderer: renderer.render(view, pose, world.weather, outputs, world.elapsed_s, noise_seed, lens),
+        )
+
+    def _drop_renderer(self) -> None:
+        """Close the renderer, and forget what only it understood."""
+        renderer, self._renderer = self._renderer, None
+        self._shows_lines = False
+        self._drawn_since = -1
+        self._drawn = None
+        if renderer is not None:
+            renderer.close()
 
     def _developed(
         self, sensor: Sensor, view: CameraView, pose: Pose, picture: np.ndarray, captions: Sequence
@@ -272,21 +346,15 @@ class CameraRig:
 
     def _events(self, world: World, sensor: Sensor, view: CameraView) -> np.ndarray:
         """Events of one event camera as bytes; its noise stands still, so that a still scene has no events."""
-        if self._renderer is None:
-            return np.zeros(0, np.uint8)
-        drawn = self._renderer.render(
-            view, sensor.pose, world.weather, frozenset({"rgb"}), world.elapsed_s, 0, self._lenses[sensor.actor_id]
-        )
+        drawn = self._pictures(world, view, sensor.pose, frozenset({"rgb"}), 0, self._lenses[sensor.actor_id])
         picture = self._exposed(sensor, drawn["rgb"])
         return self._event_cameras[sensor.actor_id].events(world, sensor, picture).view(np.uint8)
 
     def _road_map(self, world: World, sensor: Sensor, view: CameraView) -> np.ndarray:
-        if self._renderer is None:
-            return np.zeros(0, np.uint8)
         if self._town_lines is None:
             self._town_lines = town_lines(world.town)
         lines = np.concatenate((self._town_lines, road_user_lines(world, sensor)))
-        return self._renderer.render_lines(view, sensor.pose, lines)
+        return self._draw(world, lambda renderer: renderer.render_lines(view, sensor.pose, lines))
 
     def _exposed(self, sensor: Sensor, picture: np.ndarray) -> np.ndarray:
         curve = self._curves.get(sensor.actor_id)

@@ -37,6 +37,7 @@ class SensorSuite:
     Attributes:
         rays: what lidars, radars and ray queries ask.
         debug_shapes: lines and texts that colour cameras show.
+        camera_failure: why the cameras sent nothing in the last tick; empty if nothing was wrong.
         gravity_mps2: what inertial sensors feel at rest; a new episode begins with the standard.
     """
 
@@ -46,6 +47,7 @@ class SensorSuite:
         self._scanners: dict[int, Lidar | Radar] = {}
         self.rays = RayScene()
         self.debug_shapes = DebugShapes()
+        self.camera_failure = ""
         self.gravity_mps2 = GRAVITY_MPS2
 
     def begin_episode(self, world: World) -> None:
@@ -98,6 +100,7 @@ class SensorSuite:
             (stream id, header and body) of each measurement, in order of the sensors' spawning.
         """
         due = [sensor for sensor in self._sensors.values() if sensor.stream_id in subscribed and _due(world, sensor)]
+        self.camera_failure = ""
         out = self._measured(world, due, contacts) if due else []
         self.debug_shapes.end_tick(world.elapsed_s)
         return out
@@ -105,7 +108,11 @@ class SensorSuite:
     def _measured(self, world: World, due: list[Sensor], contacts: list[Contact]) -> list[tuple[int, list[Buffer]]]:
         pictures = {}
         if not world.settings.no_rendering_mode:
-            pictures = self._cameras.render(world, [sensor for sensor in due if sensor.family in OUTPUTS_OF_FAMILY])
+            cameras = [sensor for sensor in due if sensor.family in OUTPUTS_OF_FAMILY]
+            try:
+                pictures = self._cameras.render(world, cameras)
+            except InvalidArgument as error:  # the driver's fault: what is no camera measures all the same
+                self.camera_failure = str(error)
         out: list[tuple[int, list[Buffer]]] = []
         for sensor in due:
             type_id = world.layout.sensor_type_ids[sensor.family]

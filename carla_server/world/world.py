@@ -57,10 +57,14 @@ _NEIGHBOUR_M = 20.0  # two of the longest vehicles touch at less
 
 @dataclass(frozen=True)
 class TickOutput:
-    """What a tick has to tell: the snapshot's frame and (stream id, buffers of one frame) of each measurement."""
+    """What a tick has to tell: the snapshot's frame and (stream id, buffers of one frame) of each measurement.
+
+    `failure` says why cameras sent nothing though they were due; empty if nothing was wrong.
+    """
 
     snapshot: bytes
     measurements: list[tuple[int, list[Buffer]]]
+    failure: str = ""
 
 
 class Tape(Protocol):
@@ -368,7 +372,8 @@ class World:
             self._forget_controls()
         if self.tape is not None:
             self.tape.record(self, contacts, delta_s)
-        return TickOutput(self.last_snapshot, self.sensors.measure(self, contacts, subscribed))
+        measurements = self.sensors.measure(self, contacts, subscribed)
+        return TickOutput(self.last_snapshot, measurements, self.sensors.camera_failure)
 
     # inside
 
