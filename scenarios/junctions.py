@@ -155,6 +155,22 @@ class Crossing:
         turn = math.pi / 2 if side == "left" else -math.pi / 2
         return self._pick(self.own.entry_yaw_rad + turn, f"comes straight from the {side}")
 
+    def in_front_from_side(self, side: str) -> Movement:
+        """A way in front of the ego, which goes straight on, from the approach on its left or right.
+
+        It goes straight on too; from a side road on the left that ends here, it turns left into the ego's way.
+
+        Raises:
+            ScenarioError: there is none.
+        """
+        left = [way for way in self.others if way.exit.key == self.own.exit.key and way.turn_rad < -_STRAIGHT_RAD]
+        try:
+            return self.from_side(side)
+        except ScenarioError:
+            if side != "left" or not left:
+                raise
+            return left[0]
+
     def into_exit(self) -> Movement:
         """A way, straight if there is one, into the lane by which the ego leaves the junction.
 

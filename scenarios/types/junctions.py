@@ -56,11 +56,16 @@ class JunctionScenario(Scenario):
 
 
 class _TakesRightOfWay(JunctionScenario):
-    """One vehicle comes straight from the side and does not give way; it times itself to meet the ego."""
+    """One vehicle comes from the side and does not give way; it times itself to meet the ego."""
 
     place = "straight"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Word("direction", "left", ("left", "right", "opposite"), "where the other vehicle comes from"),
+        Word(
+            "direction",
+            "left",
+            ("left", "right", "opposite"),
+            "where the other vehicle comes from; where no road goes on it turns left",
+        ),
         Number("adversary_speed", 8.0, 2.0, 30.0, "m/s at which it crosses"),
     )
     starting_s: ClassVar[float] = 1.6
@@ -68,7 +73,7 @@ class _TakesRightOfWay(JunctionScenario):
 
     def prepare(self, scene: Scene) -> None:
         direction = self.values.word("direction")
-        way = self.crossing.oncoming() if direction == "opposite" else self.crossing.from_side(direction)
+        way = self.crossing.oncoming() if direction == "opposite" else self.crossing.in_front_from_side(direction)
         path, inside_m = way_route(scene, way, _BEFORE_M, _AFTER_M)
         start = scene.map.get_waypoint(carla.Location(*(float(v) for v in path.points_m[0])))
         (actor,) = scene.spawn([Wish(self.model(scene), beside(start, 0.0))])
