@@ -1,9 +1,18 @@
 """A renderer whose driver fails in a running world."""
 
+import socket
+import struct
+import threading
+
+import msgpack
 import pytest
 
+from carla_server.api.procedures import PROCEDURES
+from carla_server.api.simulator import Simulator
+from carla_server.api.table import Dispatcher
+from carla_server.net import Server
 from carla_server.render.failure import DrawingFailed
-from carla_server.wire.structs import ActorDescription, InvalidArgument
+from carla_server.wire.structs import ActorDescription, EpisodeSettings, InvalidArgument
 from carla_server.world.world import World
 from tests.carla_server.world.conftest import PaintedRenderer
 
@@ -84,3 +93,51 @@ def test_a_new_camera_after_the_failure_tries_the_driver_again(world, opened):
     output = world.tick(0.05, {camera.stream_id, second.stream_id})
     assert output.failure == ""
     assert len(output.measurements) == 2
+
+
+class Peer:
+    """A client's connection for calls."""
+
+    def __init__(self, server):
+        self.sock = socket.create_connection(("127.0.0.1", server.rpc_port), 20.0)
+        self.unpacker = msgpack.Unpacker(raw=False)
+
+    def call(self, name):
+        self.sock.sendall(msgpack.packb([0, 1, name, [[False]]]))
+        while True:
+            for message in self.unpacker:
+                return message[3]
+            self.unpacker.feed(self.sock.recv(1 << 16))
+
+
+def test_the_client_that_ticks_reads_the_cause_and_another_one_goes_on(world, opened):
+    world.settings = EpisodeSettings(synchronous_mode=True, fixed_delta_s=0.05)
+    camera = world.spawn(CAMERA, HERE)
+    opened[0].fails = True
+    opened.append(opened[0])  # no second one will open
+    server = Server("127.0.0.1", 0, 0, while_loading=lambda request: (None, "loading"))
+    simulator = Simulator(world, None, server.streaming_port)
+    server.start(simulator, Dispatcher(PROCEDURES, simulator, server.tick))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        watcher = socket.create_connection(("127.0.0.1", server.streaming_port), 20.0)
+        watcher.sendall(struct.pack("<I", camera.stream_id))
+        first, second = Peer(server), Peer(server)
+        told = ""
+        for _ in range(200):  # until the server has read the subscription
+            told = str(first.call("tick_cue"))
+            if "GL_CONTEXT_LOST" in told:
+                break
+        assert "restart the server" in told
+        watcher.close()
+        frame = world.frame
+        for _ in range(200):  # until the server has seen the watcher go
+            told = str(second.call("tick_cue"))
+            if "GL_CONTEXT_LOST" not in told:
+                break
+        assert "GL_CONTEXT_LOST" not in told
+        assert world.frame > frame
+    finally:
+        server.stop()
+        thread.join(20.0)
