@@ -250,9 +250,13 @@ class Renderer:
         atmospheres = [self._atmosphere(weather) for weather in weathers]
         with self._drawing():
             targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
-            return [
-                self._draw_light(targets, camera, view, moving, each, elapsed_s, frame, lens) for each in atmospheres
-            ]
+            pictures: dict[int, np.ndarray] = {}
+            # Weathers with the same sun one after the other: they share the shadows of what moves.
+            for index in sorted(range(len(atmospheres)), key=lambda index: tuple(atmospheres[index].sun.tolist())):
+                pictures[index] = self._draw_light(
+                    targets, camera, view, moving, atmospheres[index], elapsed_s, frame, lens
+                )
+            return [pictures[index] for index in range(len(atmospheres))]
 
     def warm(
         self, weather: Sequence[float], cameras: Sequence[CameraView] = (), lenses: Sequence[Lens] = (DEFAULT_LENS,)

@@ -32,6 +32,7 @@ class SunShadows:
         }
         self.static_map = spare[0][0]
         self.moving_map, self._moving_frame = self._depth_map(_MOVING_PX)
+        self._moving_drawn: tuple[tuple[float, ...], tuple[float, ...], InstanceBatch] | None = None
 
     def draw(self, eye_m: np.ndarray, sun: np.ndarray, moving: InstanceBatch) -> np.ndarray:
         """Bring both maps up to date; returns the (4, 4) world-to-map matrix.
@@ -53,9 +54,14 @@ class SunShadows:
             self._geometry.draw_static_shadow(projection, center)
             self._static[key] = texture, frame
         self.static_map = self._static[key][0]
-        self._moving_frame.use()
-        self._moving_frame.clear()
-        self._geometry.draw_moving_shadow(projection, moving, eye_m)
+        eye, last = tuple(eye_m.tolist()), self._moving_drawn
+        # The very same batch under the same sun: one instant under several weathers.
+        if last is None or last[:2] != (key, eye) or last[2] is not moving:
+            self._moving_drawn = None  # until it is whole
+            self._moving_frame.use()
+            self._moving_frame.clear()
+            self._geometry.draw_moving_shadow(projection, moving, eye_m)
+            self._moving_drawn = key, eye, moving
         context.polygon_offset = (0.0, 0.0)
         return projection
 
