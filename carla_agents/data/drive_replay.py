@@ -20,7 +20,7 @@ from carla_agents.simulator.rig import SensorRig, cameras
 from carla_agents.simulator.session import Session
 
 _LIFT_M = 200.0
-"""Actors are spawned so high, where nothing is in their way."""
+"""Actors are spawned so high, where nothing is in their way, and go back there when they have left the drive."""
 _SAME_PLACE_M = 0.5
 _BRAKE_FROM = 0.02
 _WHEEL = carla.VehicleWheelLocation
@@ -51,6 +51,7 @@ class DriveReplay:
         session.reset()
         self._lights = self._matching_lights()
         session.world.freeze_all_traffic_lights(True)
+        self._aside: dict[int, carla.Transform] = {}
         self._actors = self._spawn_cast()
         camera = CameraSpec(**_tuples(route.metadata["camera"]))
         self._rig = SensorRig(session, self._actors[self._cast.ego_id], cameras(camera, modalities))
@@ -93,7 +94,8 @@ class DriveReplay:
         self.close()
 
     def _place(self, scene: SceneState) -> None:
-        commands = []
+        gone = set(self._actors) - set(scene.actor_ids.tolist())
+        commands = [carla.command.ApplyTransform(self._actors[i].id, self._aside[i]) for i in sorted(gone)]
         for row, recorded_id in enumerate(scene.actor_ids.tolist()):
             actor = self._actors[recorded_id]
             commands.append(carla.command.ApplyTransform(actor.id, _transform(scene.pose[row])))
@@ -147,7 +149,7 @@ class DriveReplay:
             for name, value in member.attributes.items():
                 if blueprint.has_attribute(name) and blueprint.get_attribute(name).is_modifiable:
                     blueprint.set_attribute(name, value)
-            place = carla.Transform(carla.Location(x=20.0 * number, z=_LIFT_M))
+            place = self._aside[member.actor_id] = carla.Transform(carla.Location(x=20.0 * number, z=_LIFT_M))
             still = carla.command.SetSimulatePhysics(carla.command.FutureActor, False)
             commands.append(carla.command.SpawnActor(blueprint, place).then(still))
         answers = self._session.client.apply_batch_sync(commands, False)

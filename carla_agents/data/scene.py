@@ -26,7 +26,7 @@ class SceneState:
     """One instant.
 
     Attributes:
-        actor_ids: (N,) uint32, vehicles and walkers, as in the route's cast.
+        actor_ids: (N,) uint32, the vehicles and walkers of the route's cast that are still in the world.
         pose: (N, 6) float32 x, y, z (m), pitch, yaw, roll (deg) in the world.
         light_states: (N,) uint32 bits of `carla.VehicleLightState`; 0 for walkers.
         control: (N, 3) float32 throttle, steer, brake of vehicles.

@@ -16,6 +16,9 @@ _FRONT_LEFT = carla.VehicleWheelLocation.FL_Wheel
 class SceneCapture:
     """The vehicles, walkers and traffic lights of a session as they are now; actors that come later are left out.
 
+    Actors that leave during the drive are missing from the states after that: a Traffic Manager removes vehicles that
+    stand for long.
+
     Args:
         session: where.
         ego: the vehicle that carries the camera.
@@ -27,12 +30,12 @@ class SceneCapture:
     def __init__(self, session: Session, ego: carla.Actor) -> None:
         self._session = session
         actors = sorted(session.world.get_actors(), key=lambda actor: actor.id)
-        self._vehicles = [actor for actor in actors if actor.type_id.startswith("vehicle.")]
+        vehicles = [actor for actor in actors if actor.type_id.startswith("vehicle.")]
         self._walkers = [actor for actor in actors if actor.type_id.startswith("walker.")]
         self._lights = [actor for actor in actors if actor.type_id == "traffic.traffic_light"]
         bones = self._walkers[0].get_bones().bone_transforms if self._walkers else []
         library = session.world.get_blueprint_library()
-        people = sorted([*self._vehicles, *self._walkers], key=lambda actor: actor.id)
+        people = sorted([*vehicles, *self._walkers], key=lambda actor: actor.id)
         self._actors = people
         self.cast = SceneCast(
             ego_id=ego.id,
@@ -47,18 +50,20 @@ class SceneCapture:
         """The state after the last tick.
 
         Raises:
-            KeyError: an actor of the cast is gone.
+            KeyError: the ego vehicle is gone.
         """
         snapshot = self._session.snapshot()
+        if not snapshot.has_actor(self.cast.ego_id):
+            raise KeyError(f"the ego vehicle {self.cast.ego_id} is no longer in the world: the drive is over")
+        self._actors = [actor for actor in self._actors if snapshot.has_actor(actor.id)]
+        self._walkers = [walker for walker in self._walkers if snapshot.has_actor(walker.id)]
         lamps = self._session.world.get_vehicles_light_states()
         count = len(self._actors)
         pose, control = np.zeros((count, 6), np.float32), np.zeros((count, 3), np.float32)
         lights, wheels = np.zeros(count, np.uint32), np.zeros((count, 2), np.float32)
         for row, actor in enumerate(self._actors):
-            state = snapshot.find(actor.id)
-            if state is None:
-                raise KeyError(f"{actor.type_id} {actor.id} is no longer in the world, the drive has lost an actor")
-            at, turn = state.get_transform().location, state.get_transform().rotation
+            place = snapshot.find(actor.id).get_transform()
+            at, turn = place.location, place.rotation
             pose[row] = at.x, at.y, at.z, turn.pitch, turn.yaw, turn.roll
         near = self._near_ego(pose)
         for row, actor in enumerate(self._actors):
