@@ -8,10 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TrainControlnet:
-    """Train the small ControlNet configuration on pairs recorded with `syndiff record --paired`."""
+    """Train the small ControlNet configuration on true pairs: `syndiff record --pairs` or `--paired`."""
 
     data: Path
-    """Store with paired drives."""
+    """Store with true pairs."""
     out: Path
     """Folder for weights, config and model card; an interrupted run found there is continued."""
     source: str = "clear-day"
