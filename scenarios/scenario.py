@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal
 
 from carla_agents.simulator.frame import Control
@@ -14,7 +15,7 @@ Command = Any
 PlaceKind = Literal["road", "left", "right", "straight", "turn"]
 
 
-class Scenario:
+class Scenario(ABC):
     """Base of all types; a type fills in `begin` and `tick`.
 
     Args:
@@ -41,13 +42,13 @@ class Scenario:
         self.scene: Scene
         self.end_m = 0.0
 
+    @abstractmethod
     def begin(self, scene: Scene) -> None:
         """Puts the scenario's actors into the world, some time before the ego reaches the trigger.
 
         Raises:
             ScenarioError: the place has not what the scenario needs, or is taken.
         """
-        raise NotImplementedError
 
     def tick(self, moment: Moment) -> list[Command]:
         """What the scenario's actors do next; called every tick from `begin` on."""

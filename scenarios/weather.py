@@ -13,29 +13,13 @@ from pathlib import Path
 import tyro
 
 from augment.conditions import CORE12, PAPER9, Condition
+from carla_agents.simulator.weather import WEATHER_FIELDS
 from scenarios.route_files import RouteSpec, read_routes, write_routes
 
 WeatherRows = tuple[tuple[tuple[str, float], ...], ...]
 
 BASE = {"sun_altitude_angle": 70.0, "cloudiness": 50.0}
 """Weather of a route that names none, and of what a `<weather>` leaves out (leaderboard 2.x)."""
-
-_FIELDS = (
-    "cloudiness",
-    "precipitation",
-    "precipitation_deposits",
-    "wind_intensity",
-    "sun_azimuth_angle",
-    "sun_altitude_angle",
-    "fog_density",
-    "fog_distance",
-    "fog_falloff",
-    "wetness",
-    "scattering_intensity",
-    "mie_scattering_scale",
-    "rayleigh_scattering_scale",
-    "dust_storm",
-)
 
 
 class RouteWeather:
@@ -55,9 +39,9 @@ class RouteWeather:
             percentage = named.pop("route_percentage", 0.0 if len(weathers) == 1 else None)
             if percentage is None or not 0.0 <= percentage <= 100.0:
                 raise ValueError(f"route_percentage of a weather must be in 0 .. 100, got {percentage}")
-            unknown = sorted(set(named) - set(_FIELDS))
+            unknown = sorted(set(named) - set(WEATHER_FIELDS))
             if unknown:
-                raise ValueError(f"unknown weather attribute {unknown[0]!r}; there are {', '.join(_FIELDS)}")
+                raise ValueError(f"unknown weather attribute {unknown[0]!r}; there are {', '.join(WEATHER_FIELDS)}")
             rows.append((percentage, {**BASE, **named}))
         rows.sort(key=lambda row: row[0])
         percentages = [percentage for percentage, _ in rows]
@@ -76,7 +60,7 @@ class RouteWeather:
         after = [row for row in self._rows if row[0] > percentage] or self._rows[-1:]
         (low, first), (high, last) = before[-1], after[0]
         share = 0.0 if high <= low else (percentage - low) / (high - low)
-        names = [name for name in _FIELDS if name in first or name in last]
+        names = [name for name in WEATHER_FIELDS if name in first or name in last]
         return {
             name: (1.0 - share) * first.get(name, last.get(name, 0.0)) + share * last.get(name, first.get(name, 0.0))
             for name in names
@@ -86,7 +70,7 @@ class RouteWeather:
 def rows_for(condition: Condition, percentage: float | None = None) -> tuple[tuple[str, float], ...]:
     """The `<weather>` attributes that show a condition."""
     weather = condition.to_weather()
-    fields = tuple((name, float(getattr(weather, name))) for name in _FIELDS)
+    fields = tuple((name, float(getattr(weather, name))) for name in WEATHER_FIELDS)
     return fields if percentage is None else (("route_percentage", percentage), *fields)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import carla
@@ -32,9 +33,9 @@ class _ThroughTraffic(JunctionScenario):
 
     parameters = _FLOW
 
+    @abstractmethod
     def other_ways(self) -> list[Movement]:
         """The ways through the junction that the flows take where the route file names no places."""
-        raise NotImplementedError
 
     def given_paths(self, scene: Scene) -> list[Route]:
         """The ways of the flows that the route file gives; empty if it gives none."""

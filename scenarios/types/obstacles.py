@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import carla
@@ -44,9 +45,9 @@ class _Obstacle(Scenario):
         self.put(scene, first_m)
         self.end_m = min(first_m + self.length_m + 12.0, scene.route.length_m - 2.0)
 
+    @abstractmethod
     def put(self, scene: Scene, first_m: float) -> None:
         """Spawns the obstacle, beginning `first_m` along the route."""
-        raise NotImplementedError
 
     def lane_at(self, scene: Scene, route_m: float) -> carla.Waypoint:
         """The outermost driving lane of the ego's direction, on the side of the parameter `direction`."""

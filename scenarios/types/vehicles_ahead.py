@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import carla
@@ -79,9 +80,9 @@ class _CutIn(Scenario):
         self._going = False
         self.end_m = min(self._start_m + _MERGE_M + 6.0, scene.route.length_m - 2.0)
 
+    @abstractmethod
     def place_beside(self, scene: Scene, here: carla.Waypoint) -> float:
         """How far right of the ego's lane the car begins; also spawns what else belongs there."""
-        raise NotImplementedError
 
     def tick(self, moment: Moment) -> list[Command]:
         due = moment.triggered and time_to_reach_s(moment, self._start_m) < self.lead_s
