@@ -1,7 +1,8 @@
-"""Stores for the default segmenter: two towns to learn from, two held-out towns to test on, all twelve conditions.
+"""Stores for the shipped models: two towns to learn from, two held-out towns to test on, all twelve conditions.
 
 Streets hold more bicycles, motorcycles, large vehicles and people than a plain recording, and the drives to learn
-from are seen through four camera mounts. `make segmenter-data` records everything under runs/segmenter-data.
+from are seen through four camera mounts. `make segmenter-data` records everything under runs/segmenter-data;
+`make generator-data` records it with depth and a dust storm under runs/generator-data, for the ControlNet.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from augment.conditions import CORE12, DOMINANT
+from augment.conditions import CORE12, DOMINANT, Condition
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.data.drives import PairedCondition, plan_drives
 from carla_agents.data.recording import record
@@ -46,6 +47,12 @@ class StoresConfig:
     """Decides routes and traffic."""
     towns: tuple[str, ...] = (*TRAIN_MAPS, *TEST_MAPS)
     """Only these, so that several processes can share the work."""
+    depth: bool = False
+    """Record depth too; a generator wants it."""
+    conditions: tuple[Condition, ...] = CORE12
+    """Every frame is shown under each of them."""
+    style: str = "default"
+    """Art style of the embedded simulator."""
 
 
 def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list[Store]]:
@@ -68,7 +75,7 @@ def _record(
     root: Path, town: str, mount: str, split: str, drive_count: int, number: int, config: StoresConfig
 ) -> Store:
     """Drives by clear day; every frame is relit under the other conditions, which is exact and costs no drive."""
-    pairs = [PairedCondition(condition.name, condition.to_weather().as_tuple()) for condition in CORE12]
+    pairs = [PairedCondition(condition.name, condition.to_weather().as_tuple()) for condition in config.conditions]
     drives = plan_drives(
         {DOMINANT.name: drive_count},
         {DOMINANT.name: DOMINANT.to_weather().as_tuple()},
@@ -78,9 +85,9 @@ def _record(
         pairs=pairs,
     )
     recording = RecordingConfig(
-        simulator=SimulatorConfig(map_name=town, seed=config.seed),
+        simulator=SimulatorConfig(map_name=town, seed=config.seed, style=config.style),
         camera=MOUNTS[mount],
-        modalities=("rgb", "seg"),
+        modalities=("rgb", "seg", "depth_m") if config.depth else ("rgb", "seg"),
         every_ticks=config.every_ticks,
         route_length_m=config.route_length_m,
         vehicles=30,
@@ -98,14 +105,26 @@ def main() -> None:
     parser.add_argument("--train-drives", type=int, default=StoresConfig.train_drives)
     parser.add_argument("--test-drives", type=int, default=StoresConfig.test_drives)
     parser.add_argument("--towns", nargs="+", default=StoresConfig.towns, choices=StoresConfig.towns)
+    parser.add_argument("--depth", action="store_true", help="record depth too")
+    parser.add_argument("--dust", action="store_true", help="show every frame in a dust storm too")
+    parser.add_argument("--style", default=StoresConfig.style, help="art style of the embedded simulator")
+    parser.add_argument("--seed", type=int, default=StoresConfig.seed)
     options = parser.parse_args()
     print(machine_line())
-    config = StoresConfig(options.train_drives, options.test_drives, towns=tuple(options.towns))
+    config = StoresConfig(
+        options.train_drives,
+        options.test_drives,
+        seed=options.seed,
+        towns=tuple(options.towns),
+        depth=options.depth,
+        conditions=(*CORE12, Condition("dust", "day")) if options.dust else CORE12,
+        style=options.style,
+    )
     with Stopwatch() as watch:
         train, test = record_stores(options.out, config)
     for what, stores in (("to learn from", train), ("held out", test)):
         frames = sum(1 for store in stores for _ in store.frames())
-        print(f"{frames} frames under {len(CORE12)} conditions {what} in {len(stores)} stores")
+        print(f"{frames} frames under {len(config.conditions)} conditions {what} in {len(stores)} stores")
     print(f"recording: {watch.wall_s:.0f} s wall")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from augment.conditions import Condition
+from augment.prompt import Prompt
+from carla_agents.policies.base import CameraSpec
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class FrameBatch:
         depth_m: (N, H, W) float32 metres, or None if unknown.
         sources: the condition each frame was recorded in.
         frame_keys: a stable name of each frame; seeds are derived from it, never from the position in a batch.
+        prompts: what each variant should show, in words; None lets a synthesizer that reads words make its own.
+        ego_to_world: (N, 4, 4) float64 poses of the ego vehicle in CARLA's world frame, or None if unknown.
+        camera: the camera on the ego vehicle that saw the frames, or None if unknown.
     """
 
     rgb: np.ndarray
@@ -27,6 +33,9 @@ class FrameBatch:
     depth_m: np.ndarray | None
     sources: tuple[Condition, ...]
     frame_keys: tuple[str, ...]
+    prompts: tuple[Prompt, ...] | None = None
+    ego_to_world: np.ndarray | None = None
+    camera: CameraSpec | None = None
 
     def __post_init__(self) -> None:
         count = len(self.rgb)
@@ -38,9 +47,27 @@ class FrameBatch:
             raise ValueError(f"depth_m must be {self.seg.shape}, got {self.depth_m.shape}")
         if len(self.sources) != count or len(self.frame_keys) != count:
             raise ValueError(f"{count} frames need {count} sources and frame_keys")
+        if self.prompts is not None and len(self.prompts) != count:
+            raise ValueError(f"{count} frames need {count} prompts or None, got {len(self.prompts)}")
+        if self.ego_to_world is not None and self.ego_to_world.shape != (count, 4, 4):
+            raise ValueError(f"ego_to_world must be {(count, 4, 4)}, got {self.ego_to_world.shape}")
 
     def __len__(self) -> int:
         return len(self.rgb)
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> FrameBatch:
+        """The frames at `indices`, in that order."""
+        chosen = [int(i) for i in indices]
+        return FrameBatch(
+            self.rgb[chosen],
+            self.seg[chosen],
+            None if self.depth_m is None else self.depth_m[chosen],
+            tuple(self.sources[i] for i in chosen),
+            tuple(self.frame_keys[i] for i in chosen),
+            None if self.prompts is None else tuple(self.prompts[i] for i in chosen),
+            None if self.ego_to_world is None else self.ego_to_world[chosen],
+            self.camera,
+        )
 
 
 class Synthesizer(Protocol):
