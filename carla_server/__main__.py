@@ -144,7 +144,11 @@ class _Loader:
                 no_rendering_mode=options.no_rendering,
             )
             self._simulator = Simulator(
-                world, towns, self._server.streaming_port, recordings=Recordings(options.recorder_dir)
+                world,
+                towns,
+                self._server.streaming_port,
+                recordings=Recordings(options.recorder_dir),
+                style=options.style,
             )
         except (ValueError, OSError) as error:
             print(f"carla_server: {error}", file=sys.stderr)

@@ -197,6 +197,7 @@ class DriveRecorder:
         return {
             **({} if scene is None else {"scene": scene.cast.to_json()}),
             "map": self._session.map.name.split("/")[-1],
+            "look": self._session.look,
             "seed": drive.seed,
             "condition": drive.condition,
             "weather": list(drive.weather),

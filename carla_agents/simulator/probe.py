@@ -21,11 +21,18 @@ class ServerInfo:
         version: of CARLA.
         is_ours: it is this project's `carla_server`, not CARLA itself.
         extensions: names of its services beyond CARLA's; empty for CARLA itself.
+        style: art style of its colour cameras, where it says so.
     """
 
     version: str
     is_ours: bool = False
     extensions: tuple[str, ...] = ()
+    style: str | None = None
+
+    @property
+    def look(self) -> str:
+        """What drew the pictures, e.g. `embedded/default` or `carla-0.9.16`; recorded with every drive."""
+        return f"embedded/{self.style}" if self.is_ours else f"carla-{self.version}"
 
 
 def probe(host: str, port: int, timeout_s: float = 5.0) -> ServerInfo:
@@ -58,6 +65,7 @@ def probe(host: str, port: int, timeout_s: float = 5.0) -> ServerInfo:
             capabilities = connection.call("syndiff.capabilities")
         except Refused:
             return ServerInfo(server_version)
-        return ServerInfo(server_version, True, tuple(capabilities["extensions"]))
+        style = capabilities.get("style")
+        return ServerInfo(server_version, True, tuple(capabilities["extensions"]), style)
     finally:
         connection.close()

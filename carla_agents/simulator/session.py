@@ -101,6 +101,14 @@ class Session:
         return self._server
 
     @property
+    def look(self) -> str:
+        """What draws the pictures, e.g. `embedded/default` or `carla-0.9.16`.
+
+        A running embedded server without extensions cannot be told from CARLA and counts as one.
+        """
+        return self.server_info.look if self._server is None else f"embedded/{self.config.style}"
+
+    @property
     def can_be_replaced(self) -> bool:
         """False while the Traffic Manager runs.
 

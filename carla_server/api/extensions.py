@@ -21,13 +21,14 @@ EXTENSIONS: tuple[str, ...] = ("relight",)
 
 
 def capabilities(simulator: Simulator) -> dict:
-    """Who answers here: `{"server", "version", "extensions", "map"}`."""
+    """Who answers here: `{"server", "version", "extensions", "map", "style"}`."""
     world = simulator.world
     return {
         "server": "carla_server",
         "version": world.layout.version,
         "extensions": list(EXTENSIONS),
         "map": world.town.name,
+        "style": simulator.style,
     }
 
 

@@ -28,6 +28,7 @@ class Simulator:
         opendrive: text and parameters left by `copy_opendrive_to_file` for the next load of "OpenDriveMap".
         announced: stream id -> subscriptions that were asked for but have not connected yet.
         recordings: what is recorded and replayed, and where.
+        style: art style of colour cameras.
     """
 
     world: World
@@ -38,6 +39,7 @@ class Simulator:
     opendrive: tuple[str, Generation] | None = None
     announced: Counter[int] = field(default_factory=Counter)
     recordings: Recordings = field(default_factory=lambda: Recordings(Path.cwd()))
+    style: str = "default"
 
     def __post_init__(self) -> None:
         self.world.tape = self.recordings

@@ -88,14 +88,19 @@ def test_a_loading_server_is_told_apart_from_a_broken_one() -> None:
 def test_a_plain_carla_server_has_no_extensions() -> None:
     functions = {"version": [[1, "0.9.16"]], "get_episode_info": EPISODE}
     with peer(carla_like(functions)) as port:
-        assert probe("127.0.0.1", port, 1.0) == ServerInfo("0.9.16")
+        found = probe("127.0.0.1", port, 1.0)
+    assert found == ServerInfo("0.9.16")
+    assert found.look == "carla-0.9.16"
 
 
 def test_extensions_of_the_embedded_server_are_found() -> None:
+    answer = {"server": "carla_server", "version": "1", "extensions": ["relight"], "style": "painted"}
     functions = {
         "version": [[1, "0.9.16"]],
         "get_episode_info": EPISODE,
-        "syndiff.capabilities": [[1, {"server": "carla_server", "version": "1", "extensions": ["relight"]}]],
+        "syndiff.capabilities": [[1, answer]],
     }
     with peer(carla_like(functions)) as port:
-        assert probe("127.0.0.1", port, 1.0) == ServerInfo("0.9.16", True, ("relight",))
+        found = probe("127.0.0.1", port, 1.0)
+    assert found == ServerInfo("0.9.16", True, ("relight",), "painted")
+    assert found.look == "embedded/painted"
