@@ -151,7 +151,10 @@ class Surroundings:
         """Bits of a vehicle's lights, at most some frames old: a snapshot does not hold them."""
         asked, lights = self._lights.get(actor.id, (-_ASK_EVERY_FRAMES, 0))
         if frame - asked >= _ASK_EVERY_FRAMES:
-            lights = int(actor.get_light_state())
+            try:
+                lights = int(actor.get_light_state())
+            except RuntimeError:  # left since the snapshot: the Traffic Manager removes vehicles that hang
+                lights = 0
             self._lights[actor.id] = (frame, lights)
         return lights
 

@@ -65,7 +65,7 @@ def get_actors_by_id(simulator: Simulator, actor_ids: Any) -> list:
 
 
 def get_actor_bounding_box(simulator: Simulator, actor_id: Any) -> list:
-    actor = simulator.world.actor(read_id(actor_id))
+    actor = simulator.world.actor_or_departed(read_id(actor_id))
     return actor.box.to_wire(actor.actor_id, simulator.world.layout)
 
 

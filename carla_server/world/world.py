@@ -53,6 +53,7 @@ _FELLING_IMPULSE_NS = 100.0
 
 _REACH_M = 500.0  # beyond the map's edge
 _NEIGHBOUR_M = 20.0  # two of the longest vehicles touch at less
+_REMEMBERED_TICKS = 20  # what left is still known that long by its box
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class World:
         self.ticks = 0
         self.weather: WeatherValues = DEFAULT_WEATHER
         self.actors: dict[int, Actor] = {}
+        self._departed: dict[int, tuple[int, Actor]] = {}
         self.vehicles = VehicleFleet()
         self.walkers = WalkerFleet()
         self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
@@ -235,6 +237,8 @@ class World:
         if actor is self.spectator or isinstance(actor, spawning.TrafficSign):
             raise InvalidArgument(f"actor {actor_id} ({actor.type_id}) belongs to the map and cannot be destroyed")
         del self.actors[actor_id]
+        self._departed = {i: gone for i, gone in self._departed.items() if gone[0] >= self.frame - _REMEMBERED_TICKS}
+        self._departed[actor_id] = (self.frame, actor)
         if isinstance(actor, Vehicle):
             self.vehicles.remove(actor_id)
             self.ackermann.pop(actor_id, None)
@@ -261,6 +265,20 @@ class World:
             raise InvalidArgument(
                 f"no actor with id {actor_id}: it was destroyed, or belongs to an earlier episode"
             ) from None
+
+    def actor_or_departed(self, actor_id: int) -> Actor:
+        """An actor by id, also one that has just left: a client's latest snapshot may still hold it.
+
+        The Traffic Manager in a client asks for the box of what its snapshot holds, on a thread that an error ends
+        together with the whole process.
+
+        Raises:
+            InvalidArgument: there is none, and none left within the last ticks.
+        """
+        frame, departed = self._departed.get(actor_id, (-1, None))
+        if departed is not None and actor_id not in self.actors and frame >= self.frame - _REMEMBERED_TICKS:
+            return departed
+        return self.actor(actor_id)
 
     def pose_of(self, actor: Actor) -> Pose:
         """Pose of an actor now, also between ticks."""

@@ -37,6 +37,20 @@ def test_a_car_spawns_drives_and_is_destroyed(world, library, points):
     assert world.get_actor(car.id) is None or not [a for a in world.get_actors() if a.id == car.id]
 
 
+def test_a_car_that_has_just_left_still_has_its_box(client, world, library, points):
+    """The Traffic Manager asks for it on a thread whose error ends the client's process."""
+    car = world.spawn_actor(library.find("vehicle.tesla.model3"), points[0])
+    world.tick()
+    client.apply_batch_sync([carla.command.DestroyActor(car)], False)
+    assert car.bounding_box.extent.x == pytest.approx(2.395, abs=0.01)
+    world.tick()
+    assert car.bounding_box.extent.x == pytest.approx(2.395, abs=0.01)
+    for _ in range(30):
+        world.tick()
+    with pytest.raises(RuntimeError, match="was destroyed"):
+        _ = car.bounding_box
+
+
 def test_an_unknown_blueprint_is_refused_with_similar_names(server, wire, world, library, points):
     answer = wire(server).call("spawn_actor", [0, "vehicle.tesla.model4", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     assert answer[0][0] == 0
