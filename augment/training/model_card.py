@@ -49,5 +49,5 @@ bridge (BBDM, arXiv 2205.07680); without noise and in one step this is a one-ste
 **Use.** Frames of the simulator, map family, camera and conditions it was trained on. Other targets are refused.
 
 **Limits.** It changes tone, light, haze and wetness; it does not invent geometry, and thin random structure such as
-rain streaks is averaged away. Measure label agreement (`augment.quality`) before training anything on its output.
+rain streaks is averaged away. Measure it (`syndiff quality`) before training anything on its output.
 """

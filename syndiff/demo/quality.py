@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.conditions import DOMINANT, Condition
-from augment.label_probe import LabelProbeConfig
-from augment.quality import VariantQuality, evaluate_synthesizers
+from augment.quality.label_probe import LabelProbeConfig
+from augment.quality.probe_agreement import VariantQuality, evaluate_synthesizers
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from carla_agents.data.store import Store

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from augment.conditions import DOMINANT, HELD_OUT, Condition
-from augment.label_probe import LabelProbe, LabelProbeConfig
-from augment.quality import agreement, evaluate_synthesizers, measure_quality
+from augment.quality.label_probe import LabelProbe, LabelProbeConfig
+from augment.quality.probe_agreement import agreement, evaluate_synthesizers, measure_quality
 from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.training.pairs import PairedFrames

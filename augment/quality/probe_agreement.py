@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from augment.conditions import DOMINANT, Condition
-from augment.label_probe import LabelProbe, LabelProbeConfig
 from augment.layout import GROUP_COUNT, LayoutGroup, groups
+from augment.quality.label_probe import LabelProbe, LabelProbeConfig
 from augment.seeds import derive_seed, generator
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from augment.training.pairs import PairedFrames

@@ -1,0 +1,1 @@
+"""What synthesized pictures are worth: beside true re-renders, beside baselines, read by frozen networks."""
