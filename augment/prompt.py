@@ -1,4 +1,4 @@
-"""Template prompts: what is in the picture, from its labels, and how it should look, from the target condition."""
+"""Prompts: a caption without weather, the words of the target condition, and a style, put together."""
 
 from __future__ import annotations
 
@@ -6,23 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from augment.caption import Caption, describe_labels
 from augment.conditions import Condition
-from carla_server.semantics import SemanticTag
 
 NEGATIVE = "blurry, deformed, cartoon, painting, text, watermark, extra lanes, floating objects, low quality"
 
-_NOUNS: tuple[tuple[str, tuple[SemanticTag, ...], float], ...] = (
-    ("buildings", (SemanticTag.BUILDINGS,), 0.01),
-    ("trees", (SemanticTag.VEGETATION,), 0.01),
-    ("sidewalks", (SemanticTag.SIDEWALKS,), 0.01),
-    ("cars", (SemanticTag.CAR,), 0.001),
-    ("a truck", (SemanticTag.TRUCK,), 0.001),
-    ("a bus", (SemanticTag.BUS,), 0.001),
-    ("pedestrians", (SemanticTag.PEDESTRIANS,), 0.0005),
-    ("a cyclist or motorcyclist", (SemanticTag.RIDER, SemanticTag.BICYCLE, SemanticTag.MOTORCYCLE), 0.0005),
-    ("traffic lights", (SemanticTag.TRAFFIC_LIGHT,), 0.0003),
-    ("traffic signs", (SemanticTag.TRAFFIC_SIGNS,), 0.0003),
-)
 _WEATHER_WORDS = {
     "clear": "clear sky",
     "cloudy": "overcast sky, soft shadowless light",
@@ -36,6 +24,7 @@ _LIGHT_WORDS = {
     "dusk": "dusk, low sun, long twilight",
     "night": "night, street lamps, headlights, dark sky",
 }
+_NOT_THAT_LIGHT = {"day": "night, darkness", "dusk": "noon, night", "night": "daylight, blue sky"}
 
 
 @dataclass(frozen=True)
@@ -51,17 +40,45 @@ class Prompt:
     negative: str = NEGATIVE
 
 
-def make_prompt(seg: np.ndarray, target: Condition) -> Prompt:
-    """The prompt of one frame.
+@dataclass(frozen=True)
+class PromptStyle:
+    """How every picture should look, whatever it shows."""
+
+    opening: str = "dashcam photo of a street"
+    """Comes first."""
+    positive: str = "realistic, sharp, high detail"
+    """Comes last."""
+    negative: str = NEGATIVE
+    """What to avoid."""
+
+
+def condition_words(target: Condition) -> str:
+    """The clause that shows a condition."""
+    return f"{_WEATHER_WORDS[target.weather]}, {_LIGHT_WORDS[target.light]}"
+
+
+def compose_prompt(caption: Caption, target: Condition, style: PromptStyle | None = None) -> Prompt:
+    """Say a caption under another condition: scene, condition and style are separate parts, nothing is replaced.
+
+    The condition comes before the scene, because text encoders cut what is long (CLIP's at 77 tokens).
 
     Args:
-        seg: (H, W) uint8 CARLA tags; only things that cover enough pixels are named.
+        caption: of the frame.
         target: the condition to show.
+        style: None takes the default.
     """
-    share = np.bincount(seg.ravel(), minlength=256) / max(seg.size, 1)
-    things = [noun for noun, tags, least in _NOUNS if share[list(tags)].sum() >= least]
-    scene = "a city street" + (f" with {', '.join(things)}" if things else "")
-    return Prompt(
-        f"dashcam photo of {scene}, {_WEATHER_WORDS[target.weather]}, {_LIGHT_WORDS[target.light]}, "
-        "realistic, sharp, high detail"
-    )
+    style = style or PromptStyle()
+    parts = (style.opening, condition_words(target), caption.text, style.positive)
+    negative = (style.negative, _NOT_THAT_LIGHT[target.light])
+    return Prompt(", ".join(p for p in parts if p), ", ".join(p for p in negative if p))
+
+
+def make_prompt(seg: np.ndarray, target: Condition, depth_m: np.ndarray | None = None) -> Prompt:
+    """The prompt of one frame from its labels, in the default style.
+
+    Args:
+        seg: (H, W) uint8 CARLA tags.
+        target: the condition to show.
+        depth_m: (H, W) float32 metres, or None.
+    """
+    return compose_prompt(describe_labels(seg, depth_m), target)

@@ -1,32 +1,37 @@
 """The offline job: make the planned variants of a recorded store, resumable and the same bytes every time.
 
-The plan is a pure function of the store and the configuration; seeds come from names, never from the order of work.
-A variant already in the store is not made again, so a killed job continues where it stopped and ends with the files
-that an uninterrupted one writes.
+The list of tasks is a pure function of the store and the configuration or plan file; seeds come from names, never
+from the order of work, and outcomes are written in the order of the list whoever made them. A variant already in the
+store is not made again, so a killed job continues where it stopped and ends with the files that an uninterrupted one
+writes. Only the times, which differ from run to run, go into a file of their own (`TIMES_FILE`).
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-
-from augment.conditions import CONDITIONS, DOMINANT, HELD_OUT, Condition
-from augment.prompt import make_prompt
+from augment.conditions import DOMINANT, HELD_OUT, Condition
+from augment.frame_loading import batch_kind, cameras_of
 from augment.seeds import derive_seed
-from augment.synthesizers.base import FrameBatch, Synthesizer
-from carla_agents.data.records import StoredFrame
+from augment.variant_maker import VariantMaker
+from augment.variant_part import VariantPart
+from augment.work import Made, NotMade, Outcome, VariantTask, WorkUnit, cut_units
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
 
+TIMES_FILE = "synthesis_times.jsonl"
+"""One line of JSON for every variant made: how long it took. No part of what is the same in every run."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SynthesizeConfig:
-    """Which variants to make."""
+    """Which variants to make, where no plan file says it."""
 
     conditions: tuple[str, ...] = (HELD_OUT.name,)
     """Target conditions, e.g. `rain-night fog-day`."""
@@ -40,8 +45,6 @@ class SynthesizeConfig:
     """Variants of each frame and condition, with different seeds."""
     seed: int = 0
     """Every seed of the job derives from it."""
-    retry_failed: bool = False
-    """Try again what an earlier run recorded as failed."""
 
     def __post_init__(self) -> None:
         if not self.conditions:
@@ -56,30 +59,16 @@ class SynthesizeConfig:
 
 
 @dataclass(frozen=True)
-class PlannedVariant:
-    """One variant to make.
-
-    Attributes:
-        frame: the recorded frame.
-        target: the condition to show.
-        seed: derived from (run seed, frame key, condition, number of the variant).
-    """
-
-    frame: StoredFrame
-    target: Condition
-    seed: int
-
-
-@dataclass(frozen=True)
 class SynthesizeReport:
     """What a call did.
 
     Attributes:
-        planned: variants in the plan.
-        made: made by this call.
+        planned: tasks of the job, or of its shard.
+        made: variants made by this call, those of the fallback included.
         kept: found from an earlier call.
         failed: could not be made by this call.
         failed_earlier: recorded as failed before and not tried again.
+        by_fallback: of those made by this call, the ones that the fallback made.
     """
 
     planned: int
@@ -87,9 +76,43 @@ class SynthesizeReport:
     kept: int
     failed: int
     failed_earlier: int
+    by_fallback: int = 0
 
 
-def plan_variants(store: Store, config: SynthesizeConfig) -> list[PlannedVariant]:
+class Engine(Protocol):
+    """What makes units: a `LocalEngine`, or a `WorkerPool`."""
+
+    @property
+    def synthesizer(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def fallback(self) -> str | None: ...
+
+    def outcomes(self, units: Sequence[WorkUnit]) -> Iterator[list[Outcome]]: ...
+
+
+class LocalEngine:
+    """Makes units in this process.
+
+    Args:
+        maker: makes them.
+        store: has the frames.
+    """
+
+    def __init__(self, maker: VariantMaker, store: Store) -> None:
+        self.synthesizer = maker.synthesizer.name
+        self.attempts = maker.attempts
+        self.fallback = None if maker.fallback is None else maker.fallback.name
+        self._maker, self._store = maker, store
+
+    def outcomes(self, units: Sequence[WorkUnit]) -> Iterator[list[Outcome]]:
+        """See `WorkerPool.outcomes`."""
+        for unit in units:
+            yield self._maker.make(self._store, unit)
+
+
+def plan_variants(store: Store, config: SynthesizeConfig) -> list[VariantTask]:
     """The variants that the configuration asks for, frame by frame in order of recording.
 
     Raises:
@@ -103,102 +126,153 @@ def plan_variants(store: Store, config: SynthesizeConfig) -> list[PlannedVariant
             f"it has (condition, split) {present}"
         )
     return [
-        PlannedVariant(frame, CONDITIONS[name], derive_seed(config.seed, frame.key, name, number))
+        VariantTask(frame.key, name, variant_seed(config.seed, frame.key, name, number))
         for frame in frames
         for name in config.conditions
         for number in range(config.variants_per_frame)
     ]
 
 
-def synthesize(
-    store: StoreWriter,
-    synthesizer: Synthesizer,
-    config: SynthesizeConfig,
-    on_progress: Callable[[int, int, str], None] | None = None,
-) -> SynthesizeReport:
-    """Make the planned variants that are missing and add them to the store with their provenance.
+def variant_seed(job_seed: int, key: str, condition: str, number: int) -> int:
+    """The seed of the n-th variant of a frame under a condition, from 0."""
+    return derive_seed(job_seed, key, condition, number)
 
-    A frame that cannot be read or shown under a condition is logged, recorded in the store as failed, and skipped:
-    one bad frame does not end the job. A disk that refuses to be written does.
+
+def synthesize(
+    store: Store,
+    into: StoreWriter | VariantPart,
+    tasks: Sequence[VariantTask],
+    engine: Engine,
+    on_progress: Callable[[int, int, str], None] | None = None,
+    *,
+    batch_size: int = 1,
+    shard: tuple[int, int] = (1, 1),
+    retry_failed: bool = False,
+) -> SynthesizeReport:
+    """Make the tasks that are missing and keep them with their provenance.
+
+    A frame that cannot be read or shown under a condition is logged, recorded as failed, and skipped: one bad frame
+    does not end the job. A disk that refuses to be written does.
 
     Args:
-        store: recorded frames, opened for writing.
-        synthesizer: what makes the variants.
-        config: which.
-        on_progress: called after each planned variant with (done, planned, frame key).
+        store: has the frames.
+        into: the store itself, opened for writing, or a part to be merged later.
+        tasks: the whole job.
+        engine: makes units.
+        on_progress: called after each task with (done, planned, frame key).
+        batch_size: tasks that go through the synthesizer at once.
+        shard: (k, n): make the k-th of n shares of the batches, k from 1.
+        retry_failed: try again what an earlier run recorded as failed.
 
     Returns:
         How many were made, kept and failed.
 
     Raises:
-        ValueError: nothing in the store fits the configuration.
-        StoreError: the store cannot be written.
+        ValueError: a task names a frame that the store does not have, or batch_size or shard make no sense.
+        StoreError: the disk refused a write.
     """
-    plan = plan_variants(store, config)
-    given_up = set()
-    if not config.retry_failed:
-        given_up = {(f.key, f.condition, f.seed) for f in store.failures() if f.synthesizer == synthesizer.name}
-    made = kept = failed = failed_earlier = 0
-    loaded = _Loaded()
-    for done, item in enumerate(plan, start=1):
-        key, name = item.frame.key, item.target.name
-        if store.variant(key, name, synthesizer.name, item.seed) is not None:
-            kept += 1
-        elif (key, name, item.seed) in given_up:
-            failed_earlier += 1
-        else:
-            try:
-                batch = loaded.batch(item.frame)
-                variant = _variant(synthesizer, batch, item)
-            except MemoryError:
-                raise
-            except Exception as error:  # one bad frame, whatever is wrong with it, must not end a job of hours
-                reason = f"{type(error).__name__}: {error}"
-                _log.warning("no %s variant of %s: %s", name, key, reason)
-                store.add_failure(key, name, item.seed, synthesizer.name, reason)
-                failed += 1
+    if batch_size < 1 or not 1 <= shard[0] <= shard[1]:
+        raise ValueError(f"batch_size is {batch_size} and shard {shard}; expected at least 1, and (k, n) with k <= n")
+    cameras = cameras_of(store)
+    units = cut_units(tasks, batch_size, [batch_kind(store.frame(task.key), cameras) for task in tasks])
+    ours = range(shard[0] - 1, len(units), shard[1])
+    job = _Job(store, into, engine, retry_failed)
+    first_order = [0]
+    for batch in units:
+        first_order.append(first_order[-1] + len(batch))
+    work = [WorkUnit(number, units[number], job.wanted(units[number])) for number in ours]
+    planned = sum(len(unit.tasks) for unit in work)
+    outcomes = engine.outcomes([unit for unit in work if unit.wanted])
+    done = 0
+    for unit in work:
+        made = dict(zip(unit.wanted, next(outcomes), strict=True)) if unit.wanted else {}
+        for index, task in enumerate(unit.tasks):
+            if index in made:
+                job.keep(first_order[unit.number] + index, made[index])
+            done += 1
+            if on_progress is not None:
+                on_progress(done, planned, task.key)
+    counts = job.counts
+    return SynthesizeReport(
+        planned, counts["made"], counts["kept"], counts["failed"], counts["failed_earlier"], counts["by_fallback"]
+    )
+
+
+class _Job:
+    """What is there already, and how what comes is kept."""
+
+    def __init__(self, store: Store, into: StoreWriter | VariantPart, engine: Engine, retry_failed: bool) -> None:
+        self._store, self._into, self._engine = store, into, engine
+        self._times = Path(into.root) / TIMES_FILE
+        self.counts = dict.fromkeys(("made", "kept", "failed", "failed_earlier", "by_fallback"), 0)
+        self._given_up: set[tuple[str, str, int]] = set()
+        if not retry_failed:
+            failures = [*store.failures(), *(into.failures() if isinstance(into, VariantPart) else ())]
+            self._given_up = {(f.key, f.condition, f.seed) for f in failures if f.synthesizer == engine.synthesizer}
+
+    def wanted(self, tasks: Sequence[VariantTask]) -> tuple[int, ...]:
+        """Indices of the tasks still to be made; counts the others."""
+        out = []
+        for index, task in enumerate(tasks):
+            given_up = (task.key, task.condition, task.seed) in self._given_up
+            if any(self._has(task, task.attempt_seed(n)) for n in range(self._engine.attempts)) or (
+                given_up and self._engine.fallback and self._has(task, task.seed, self._engine.fallback)
+            ):
+                self.counts["kept"] += 1
+            elif given_up:
+                self.counts["failed_earlier"] += 1
             else:
-                store.add_variant(key, name, item.seed, variant, _provenance(synthesizer, config, item, batch.seg[0]))
-                made += 1
-        if on_progress is not None:
-            on_progress(done, len(plan), key)
-    return SynthesizeReport(len(plan), made, kept, failed, failed_earlier)
+                out.append(index)
+        return tuple(out)
 
+    def keep(self, order: int, outcome: Outcome) -> None:
+        """Write one outcome."""
+        task = outcome.task
+        if isinstance(outcome, NotMade):
+            _log.warning("no %s variant of %s: %s", task.condition, task.key, outcome.reason)
+            self._add_failure(order, task, outcome.reason)
+            self.counts["failed"] += 1
+        else:
+            maker = outcome.provenance["synthesizer"]
+            # A fallback's picture may be there already, from a job that asked for it by name: it is the same.
+            if not self._has(task, outcome.seed, maker):
+                self._add_variant(order, task, outcome)
+            if outcome.rejection is not None:
+                self._add_failure(order, task, outcome.rejection)
+                self.counts["by_fallback"] += 1
+            self.counts["made"] += 1
+        self._note_time(outcome)
 
-class _Loaded:
-    """The frame read last: its variants are made one after the other, and are read from disk once."""
+    def _has(self, task: VariantTask, seed: int, synthesizer: str | None = None) -> bool:
+        name = synthesizer or self._engine.synthesizer
+        if isinstance(self._into, VariantPart) and self._into.has_variant(task.key, task.condition, name, seed):
+            return True
+        return self._store_of().variant(task.key, task.condition, name, seed) is not None
 
-    def __init__(self) -> None:
-        self._key: str | None = None
-        self._batch: FrameBatch | None = None
+    def _store_of(self) -> Store:
+        return self._store if isinstance(self._into, VariantPart) else self._into
 
-    def batch(self, frame: StoredFrame) -> FrameBatch:
-        if self._batch is None or self._key != frame.key:
-            depth = frame.load_depth_m()[None] if "depth" in frame.files else None
-            source = Condition.parse(frame.condition)
-            self._batch = FrameBatch(frame.load_rgb()[None], frame.load_seg()[None], depth, (source,), (frame.key,))
-            self._key = frame.key
-        return self._batch
+    def _add_variant(self, order: int, task: VariantTask, made: Made) -> None:
+        if isinstance(self._into, VariantPart):
+            self._into.add_variant(order, task, made.seed, made.rgb, made.provenance)
+        else:
+            self._into.add_variant(task.key, task.condition, made.seed, made.rgb, made.provenance)
 
+    def _add_failure(self, order: int, task: VariantTask, reason: str) -> None:
+        if isinstance(self._into, VariantPart):
+            self._into.add_failure(order, task, self._engine.synthesizer, reason)
+        else:
+            self._into.add_failure(task.key, task.condition, task.seed, self._engine.synthesizer, reason)
 
-def _variant(synthesizer: Synthesizer, batch: FrameBatch, item: PlannedVariant) -> np.ndarray:
-    variants = synthesizer(batch, [item.target], np.array([item.seed], np.uint64))
-    if variants.shape != batch.rgb.shape or variants.dtype != np.uint8:
-        raise ValueError(
-            f"{synthesizer.name} returned {variants.shape} {variants.dtype}, expected {batch.rgb.shape} uint8; "
-            "run check_synthesizer on it"
-        )
-    return variants[0]
-
-
-def _provenance(
-    synthesizer: Synthesizer, config: SynthesizeConfig, item: PlannedVariant, seg: np.ndarray
-) -> dict[str, object]:
-    return {
-        "synthesizer": synthesizer.name,
-        "made_with": synthesizer.provenance,
-        "source": config.source,
-        "weather": asdict(item.target.to_weather()),
-        "prompt": asdict(make_prompt(seg, item.target)),
-        "job_seed": config.seed,
-    }
+    def _note_time(self, outcome: Outcome) -> None:
+        task = outcome.task
+        line: dict[str, Any] = {
+            "key": task.key,
+            "condition": task.condition,
+            "synthesizer": self._engine.synthesizer,
+            "seed": task.seed,
+            "seconds": round(outcome.seconds, 4),
+            "made": isinstance(outcome, Made),
+        }
+        with self._times.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,21 +1,98 @@
-"""The job behind `syndiff synthesize`, used by the demo too."""
+"""The job behind `syndiff synthesize`, used by the demo too; and the one place where a synthesizer gets its name."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
+import re
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from augment.synthesize import SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
+from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.diffusion import DiffusionSynthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
+from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
+from augment.variant_maker import VariantMaker
+from augment.variant_part import VariantPart, merge_parts
+from augment.work import VariantTask
+from augment.worker_pool import WorkerPool
 from carla_agents.data.stop_request import StopRequest
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
 from syndiff.commands.synthesize import Synthesize
 from syndiff.progress import steps_bar
+
+
+def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None = None) -> Synthesizer:
+    """The synthesizer of that name: every command's `--synthesizer` ends here.
+
+    Args:
+        kind: the name.
+        weights: folder of its network, where it has one.
+        store: where the frames are; `relight` looks its pictures up there.
+
+    Raises:
+        ValueError: unknown name, weights are missing, or given where none are used.
+    """
+    check_weights(kind, weights)
+    if kind == "procedural":
+        return ProceduralSynthesizer()
+    if kind == "relight":
+        if store is None:
+            raise ValueError("relight looks up what the simulator made while recording: it needs a store")
+        return RelightSynthesizer(StoredTruth(Store.read(store)))
+    if kind == "diffusion" and weights is not None:
+        return DiffusionSynthesizer.from_folder(weights)
+    raise ValueError(f"unknown synthesizer {kind!r}; known are procedural, relight, diffusion")
+
+
+def check_weights(kind: str, weights: Path | None) -> None:
+    """Check that weights are given where they are needed, and only there.
+
+    Raises:
+        ValueError: they are missing, or would not be used.
+    """
+    if kind in ("procedural", "relight") and weights is not None:
+        raise ValueError(f"--weights is for synthesizers with a network; {kind} has none")
+    if kind == "diffusion" and weights is None:
+        raise ValueError("--synthesizer diffusion needs --weights; train them with `syndiff train-controlnet`")
+
+
+def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> VariantMaker:
+    """The maker that the options describe; called in every worker process.
+
+    Args:
+        options: of the command.
+        root: the store.
+        marks: further facts for every variant's provenance.
+
+    Raises:
+        ValueError: the options contradict each other, or weights are missing.
+    """
+    torch.set_num_threads(options.threads)
+    return VariantMaker(make_synthesizer(options.synthesizer, options.weights, root), marks=marks)
+
+
+@dataclass(frozen=True)
+class StoreJob:
+    """What is to be made in one store.
+
+    Attributes:
+        root: the store.
+        tasks: all of it, in order.
+        marks: facts for every variant's provenance.
+    """
+
+    root: Path
+    tasks: tuple[VariantTask, ...]
+    marks: dict[str, Any]
 
 
 def run_synthesis(options: Synthesize) -> int:
@@ -24,49 +101,121 @@ def run_synthesis(options: Synthesize) -> int:
     Returns:
         0, or 3 if some frames could not be synthesized (each is named on stderr and recorded in the store).
     """
-    torch.set_num_threads(options.threads)
-    synthesizer = make_synthesizer(options.synthesizer, options.weights)
-    config = SynthesizeConfig(
-        conditions=options.conditions,
-        source=options.source,
-        every=options.every,
-        variants_per_frame=options.variants,
-        seed=options.seed,
-    )
-    report = synthesize_with_progress(options.data, synthesizer, config)
-    failed = report.failed + report.failed_earlier
-    print(f"{options.data}: {report.made} variants made now, {report.kept} were there, {failed} failed")
+    # A failed variant is recorded and told once, as a line; the library's own chatter stays out.
+    logging.getLogger("augment").setLevel(logging.WARNING)
+    if options.merge:
+        return _merge(options)
+    check_weights(options.synthesizer, options.weights)
+    failed = 0
+    for job in _jobs(options):
+        report = run_store_job(job, options)
+        failed += report.failed + report.failed_earlier
+        fallback = f" ({report.by_fallback} of them by the fallback)" if report.by_fallback else ""
+        print(
+            f"{job.root}: {report.made} variants made now{fallback}, {report.kept} were there, "
+            f"{report.failed + report.failed_earlier} failed"
+        )
     if failed:
         print("the store's `failures()` says which frames and why", file=sys.stderr)
     return 3 if failed else 0
 
 
-def make_synthesizer(kind: str, weights: Path | None) -> Synthesizer:
-    """The synthesizer of that name.
+def run_store_job(job: StoreJob, options: Synthesize) -> SynthesizeReport:
+    """Make one store's share of a job with a progress line; Ctrl-C finishes the variant in hand."""
+    shard = parse_shard(options.shard)
+    with contextlib.ExitStack() as stack:
+        into: StoreWriter | VariantPart
+        if shard == (1, 1) and options.part is None:
+            into = stack.enter_context(StoreWriter.open(job.root))
+            store: Store = into
+        else:
+            store = Store.read(job.root)
+            folder = options.part or job.root.with_name(f"{job.root.name}-part-{shard[0]}-of-{shard[1]}")
+            into = stack.enter_context(VariantPart.open(folder, _part_identity(job, options)))
+        engine: Engine
+        if options.workers > 1:
+            recipe = functools.partial(make_maker, options, job.root, job.marks)
+            engine = stack.enter_context(WorkerPool(recipe, job.root, options.workers))
+        else:
+            engine = LocalEngine(make_maker(options, job.root, job.marks), store)
+        return _with_progress(store, into, job.tasks, engine, options)
+
+
+def synthesize_with_progress(root: Path, maker: VariantMaker, config: SynthesizeConfig) -> SynthesizeReport:
+    """`augment.synthesize.synthesize` in this process with a progress line; Ctrl-C finishes the variant in hand."""
+    with StoreWriter.open(root) as store:
+        return _with_progress(store, store, plan_variants(store, config), LocalEngine(maker, store), None)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`"2/4"` -> (2, 4).
 
     Raises:
-        ValueError: weights are missing, or given where none are used.
+        ValueError: something else, or 5/4.
     """
-    if kind == "procedural":
-        if weights is not None:
-            raise ValueError("--weights is for --synthesizer diffusion; procedural weather has none")
-        return ProceduralSynthesizer()
-    if weights is None:
-        raise ValueError("--synthesizer diffusion needs --weights; train them with `syndiff train-controlnet`")
-    return DiffusionSynthesizer.from_folder(weights)
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise ValueError(f"--shard is {text!r}; expected k/n with k from 1 to n, e.g. 2/4")
+    return int(found[1]), int(found[2])
 
 
-def synthesize_with_progress(root: Path, synthesizer: Synthesizer, config: SynthesizeConfig) -> SynthesizeReport:
-    """`augment.synthesize.synthesize` with a progress line; Ctrl-C finishes the variant in hand."""
-    total = len(plan_variants(Store.read(root), config))
-    with (
-        StoreWriter.open(root) as store,
-        StopRequest() as stop,
-        steps_bar(f"synthesizing: {synthesizer.name}", total) as show,
-    ):
+def _jobs(options: Synthesize) -> list[StoreJob]:
+    if not options.conditions:
+        raise ValueError("name target conditions, e.g. --conditions rain-night fog-day, or give a plan file")
+    config = SynthesizeConfig(
+        conditions=options.conditions,
+        source=options.source,
+        split=options.split,
+        every=options.every,
+        variants_per_frame=options.variants,
+        seed=options.seed,
+    )
+    tasks = plan_variants(Store.read(options.data), config)
+    return [StoreJob(options.data.resolve(), tuple(tasks), {"job_seed": options.seed})]
+
+
+def _with_progress(
+    store: Store,
+    into: StoreWriter | VariantPart,
+    tasks: Sequence[VariantTask],
+    engine: Engine,
+    options: Synthesize | None,
+) -> SynthesizeReport:
+    with StopRequest() as stop, steps_bar(f"synthesizing: {engine.synthesizer}", len(tasks)) as show:
 
         def told(done: int, planned: int, key: str) -> None:
             show(done, key)
-            stop.check(f"{done} of {planned} variants are in the store; the same command goes on from here")
+            stop.check(f"{done} of {planned} variants are kept; the same command goes on from here")
 
-        return synthesize(store, synthesizer, config, told)
+        return synthesize(
+            store,
+            into,
+            tasks,
+            engine,
+            told,
+            batch_size=1 if options is None else options.batch,
+            shard=(1, 1) if options is None else parse_shard(options.shard),
+            retry_failed=options is not None and options.retry_failed,
+        )
+
+
+def _part_identity(job: StoreJob, options: Synthesize) -> dict[str, Any]:
+    return {
+        "store": job.root.name,
+        "tasks": len(job.tasks),
+        "marks": job.marks,
+        "synthesizer": options.synthesizer,
+        "batch": options.batch,
+        "shard": options.shard,
+    }
+
+
+def _merge(options: Synthesize) -> int:
+    with contextlib.ExitStack() as stack:
+        parts = [stack.enter_context(VariantPart.open(folder)) for folder in options.merge]
+        store = stack.enter_context(StoreWriter.open(options.data))
+        before = len(store.failures())
+        added = merge_parts(store, parts)
+        failed = len(store.failures()) - before
+    print(f"{options.data}: {added} variants and {failed} failures taken from {len(parts)} parts")
+    return 0

@@ -6,29 +6,48 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SynthesizerName = Literal["procedural", "diffusion", "relight"]
+
 
 @dataclass(frozen=True)
 class Synthesize:
     """Show recorded frames under other conditions and add the variants, with their provenance, to the store."""
 
     data: Path
-    """Store with recorded frames; killed at any time, the same command goes on."""
-    conditions: tuple[str, ...]
-    """Target conditions, e.g. rain-night clear-night fog-day."""
-    synthesizer: Literal["procedural", "diffusion"] = "procedural"
-    """procedural: depth- and label-aware weather, no weights. diffusion: a ControlNet given by --weights."""
+    """Store with recorded frames, or a plan file written by `syndiff plan`. Killed at any time, the same command
+    goes on."""
+    conditions: tuple[str, ...] = ()
+    """Target conditions, e.g. rain-night clear-night fog-day; a plan has its own."""
+    synthesizer: SynthesizerName = "procedural"
+    """procedural: depth- and label-aware weather, no weights. diffusion: a ControlNet given by --weights.
+    relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
     """Folder of a ControlNet written by `syndiff train-controlnet`."""
     source: str = "clear-day"
-    """Condition of the frames to start from."""
+    """Condition of the frames to start from; a plan has its own."""
+    split: str = "train"
+    """Only routes of this split; a plan has its own."""
     every: int = 1
     """Take every n-th of them."""
     variants: int = 1
     """Variants of each frame and condition, with different seeds."""
     seed: int = 0
-    """Seeds of all variants are derived from it, the frame and the condition."""
+    """Seeds of all variants are derived from it, the frame and the condition; a plan has its own."""
+    batch: int = 1
+    """Variants that go through the synthesizer at once. Part of what makes a network's variants repeatable to the
+    bit: resume with the same number."""
+    workers: int = 1
+    """Processes that make variants; one process writes them."""
+    shard: str = "1/1"
+    """Make the k-th of n shares, e.g. 2/4, into a folder of its own (--part), beside other shards; then --merge."""
+    part: Path | None = None
+    """Folder for the variants of a shard; default: beside the store, named after the shard."""
+    merge: tuple[Path, ...] = ()
+    """Take these parts (all shards of one job) into the store, in the order of one job; nothing is made."""
+    retry_failed: bool = False
+    """Try again what an earlier run recorded as failed."""
     threads: int = 2
-    """CPU threads; part of what makes variants repeatable to the bit."""
+    """CPU threads of each process; part of what makes variants repeatable to the bit."""
 
     def run(self) -> int:
         from syndiff.synthesis import run_synthesis

@@ -20,6 +20,7 @@ from augment.synthesize import SynthesizeConfig
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.diffusion import DiffusionSynthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
+from augment.variant_maker import VariantMaker
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.recording import record
 from carla_agents.data.recording_config import RecordingConfig
@@ -77,7 +78,7 @@ def run_demo(options: Demo) -> int:
         conditions=tuple(condition.name for condition in TARGETS), every=plan.synthesize_every, seed=options.seed
     )
     for synthesizer in synthesizers.values():
-        synthesize_with_progress(data, synthesizer, wanted)
+        synthesize_with_progress(data, VariantMaker(synthesizer, marks={"job_seed": options.seed}), wanted)
 
     steps.begin("quality", "do the variants still show what their labels say?")
     quality = measure_demo_quality(Store.read(data), synthesizers, TARGETS, plan, options.seed)

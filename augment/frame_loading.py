@@ -1,0 +1,74 @@
+"""Stored frames as the batches that synthesizers take: pictures, labels, depth, poses, camera."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from augment.conditions import Condition
+from augment.prompt import Prompt
+from augment.synthesizers.base import FrameBatch
+from carla_agents.data.records import StoredFrame
+from carla_agents.data.store import Store
+from carla_agents.policies.base import CameraSpec
+
+
+def load_frames(frames: Sequence[StoredFrame], prompts: Sequence[Prompt] | None = None) -> FrameBatch:
+    """Read frames from their store.
+
+    Args:
+        frames: at least one; all of one size, with the same planes, seen by one camera (see `batch_kind`).
+        prompts: one for each, or None.
+
+    Raises:
+        StoreError: a picture or its labels are missing or damaged.
+        ValueError: no frame, frames that do not fit together, or a source condition that the table does not name.
+    """
+    if not frames:
+        raise ValueError("no frame to load")
+    with_depth = all("depth" in frame.files for frame in frames)
+    return FrameBatch(
+        np.stack([frame.load_rgb() for frame in frames]),
+        np.stack([frame.load_seg() for frame in frames]),
+        np.stack([frame.load_depth_m() for frame in frames]) if with_depth else None,
+        tuple(Condition.parse(frame.condition) for frame in frames),
+        tuple(frame.key for frame in frames),
+        None if prompts is None else tuple(prompts),
+        np.stack([frame.ego_to_world for frame in frames]),
+        cameras_of(frames[0].store).get(frames[0].route_id),
+    )
+
+
+def cameras_of(store: Store) -> dict[str, CameraSpec]:
+    """The camera of every route whose metadata tell it; imported pictures have none."""
+    out = {}
+    for route in store.routes():
+        camera = _camera(route.metadata.get("camera"))
+        if camera is not None:
+            out[route.route_id] = camera
+    return out
+
+
+def batch_kind(frame: StoredFrame, cameras: dict[str, CameraSpec]) -> tuple[Any, ...]:
+    """What frames of one batch share."""
+    return frame.size_px, "depth" in frame.files, cameras.get(frame.route_id)
+
+
+def _camera(record: Any) -> CameraSpec | None:
+    names = {field.name for field in fields(CameraSpec)}
+    if not isinstance(record, dict) or not names <= set(record):
+        return None
+    with contextlib.suppress(TypeError, ValueError):
+        forward_m, right_m, up_m = (float(v) for v in record["position_in_ego_m"])
+        return CameraSpec(
+            int(record["width_px"]),
+            int(record["height_px"]),
+            float(record["fov_deg"]),
+            (forward_m, right_m, up_m),
+            float(record["pitch_deg"]),
+        )
+    return None

@@ -1,0 +1,180 @@
+"""`WorkerPool`: processes on this machine that make units of work; results come back in the order of the job.
+
+Workers share nothing. They are started anew (`spawn`), build their own `VariantMaker`, read the store, and answer
+over a pipe; the parent alone writes. A worker that dies (the kernel ends who takes too much memory) is replaced and
+its unit tried once more; a unit that kills its worker twice is a failure with advice, never the end of the job.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from augment.variant_maker import OUT_OF_MEMORY, VariantMaker
+from augment.work import NotMade, Outcome, WorkUnit
+from carla_agents.data.store import Store
+
+MakerRecipe = Callable[[], VariantMaker]
+"""Builds a maker in another process; must be picklable, e.g. `functools.partial` of a function and plain values."""
+_MOST_DEATHS = 2
+
+
+class WorkerError(RuntimeError):
+    """A worker could not be started."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    unit: WorkUnit | None = None
+    began_s: float = 0.0
+
+
+class WorkerPool:
+    """A context manager around the processes.
+
+    Args:
+        recipe: builds the maker in each process.
+        root: the store that has the frames.
+        count: processes, at least 1.
+
+    Attributes:
+        synthesizer: name of what the workers make variants with.
+        attempts: most attempts at one variant.
+        fallback: name of what makes the ones that the guard rejects, or None.
+
+    Raises:
+        WorkerError: a worker could not build its maker; the message says why.
+    """
+
+    def __init__(self, recipe: MakerRecipe, root: Path, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"count is {count}; expected at least 1")
+        self._recipe, self._root = recipe, root
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                self._workers.append(self._start())
+            facts = [self._first_words(worker) for worker in self._workers]
+        except BaseException:
+            self.close()
+            raise
+        self.synthesizer: str = facts[0]["synthesizer"]
+        self.attempts: int = facts[0]["attempts"]
+        self.fallback: str | None = facts[0]["fallback"]
+
+    def outcomes(self, units: Sequence[WorkUnit]) -> Iterator[list[Outcome]]:
+        """Make units; yields each unit's outcomes in the order of `units`, at most a few units late."""
+        finished: dict[int, list[Outcome]] = {}
+        deaths: dict[int, int] = {}
+        waiting = list(range(len(units)))
+        place = {id(unit): at for at, unit in enumerate(units)}
+        for at in range(len(units)):
+            while at not in finished:
+                for worker in self._workers:
+                    # Results that wait for an earlier one lie in memory: run ahead a little, not without end.
+                    if worker.unit is None and waiting and waiting[0] < at + 4 * len(self._workers):
+                        self._send(worker, units[waiting.pop(0)])
+                busy = {worker.pipe: worker for worker in self._workers if worker.unit is not None}
+                for pipe in wait(list(busy)):
+                    worker = busy[pipe]  # type: ignore[index]  # wait() returns what it was given
+                    unit = worker.unit
+                    assert unit is not None  # noqa: S101 - busy workers have one
+                    number = place[id(unit)]
+                    try:
+                        finished[number] = worker.pipe.recv()
+                        worker.unit = None
+                    except (EOFError, OSError):
+                        deaths[number] = deaths.get(number, 0) + 1
+                        how = self._replace(worker)
+                        if deaths[number] < _MOST_DEATHS:
+                            waiting.insert(0, number)
+                        else:
+                            seconds = time.perf_counter() - worker.began_s
+                            reason = (
+                                f"the worker process died {_MOST_DEATHS} times ({how}); if it was {OUT_OF_MEMORY}"
+                            )
+                            finished[number] = [NotMade(unit.tasks[i], reason, seconds) for i in unit.wanted]
+            yield finished.pop(at)
+
+    def close(self) -> None:
+        """End the workers; harmless when repeated."""
+        for worker in self._workers:
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.terminate()
+            worker.process.join()
+        self._workers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._recipe, self._root), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _first_words(self, worker: _Worker) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = worker.pipe.recv()
+        except (EOFError, OSError) as error:
+            worker.process.join()
+            raise WorkerError(
+                f"a worker process ended before it was ready, with status {worker.process.exitcode}: "
+                "use fewer --workers if memory is short"
+            ) from error
+        if "error" in facts:
+            raise WorkerError(facts["error"])
+        return facts
+
+    def _send(self, worker: _Worker, unit: WorkUnit) -> None:
+        worker.unit, worker.began_s = unit, time.perf_counter()
+        try:
+            worker.pipe.send(unit)
+        except OSError:
+            return  # it has died; reading from it will say so
+
+    def _replace(self, worker: _Worker) -> str:
+        """Start another process in a dead worker's place; returns how that one ended."""
+        worker.pipe.close()
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        at = self._workers.index(worker)
+        self._workers[at] = self._start()
+        self._first_words(self._workers[at])
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
+
+
+def _serve(pipe: Connection, recipe: MakerRecipe, root: Path) -> None:
+    """A worker's life: build the maker, then answer units until the parent closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    try:
+        maker, store = recipe(), Store.read(root)
+    except Exception as error:
+        pipe.send({"error": str(error) or type(error).__name__})
+        return
+    fallback = None if maker.fallback is None else maker.fallback.name
+    pipe.send({"synthesizer": maker.synthesizer.name, "attempts": maker.attempts, "fallback": fallback})
+    while True:
+        try:
+            unit = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(maker.make(store, unit))
