@@ -16,7 +16,7 @@ import torch
 
 from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
-from augment.synthesizers.diffusion import DiffusionSynthesizer
+from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
 from augment.variant_maker import VariantMaker
@@ -35,7 +35,7 @@ def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None 
 
     Args:
         kind: the name.
-        weights: folder of its network, where it has one.
+        weights: folder of its network, where it has one; None takes the shipped one.
         store: where the frames are; `relight` looks its pictures up there.
 
     Raises:
@@ -48,9 +48,9 @@ def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None 
         if store is None:
             raise ValueError("relight looks up what the simulator made while recording: it needs a store")
         return RelightSynthesizer(StoredTruth(Store.read(store)))
-    if kind == "diffusion" and weights is not None:
-        return DiffusionSynthesizer.from_folder(weights)
-    raise ValueError(f"unknown synthesizer {kind!r}; known are procedural, relight, diffusion")
+    if kind == "embedded":
+        return EmbeddedSynthesizer.from_folder(default_embedded_folder() if weights is None else weights)
+    raise ValueError(f"unknown synthesizer {kind!r}; known are embedded, procedural, relight")
 
 
 def check_weights(kind: str, weights: Path | None) -> None:
@@ -61,8 +61,6 @@ def check_weights(kind: str, weights: Path | None) -> None:
     """
     if kind in ("procedural", "relight") and weights is not None:
         raise ValueError(f"--weights is for synthesizers with a network; {kind} has none")
-    if kind == "diffusion" and weights is None:
-        raise ValueError("--synthesizer diffusion needs --weights; train them with `syndiff train-controlnet`")
 
 
 def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> VariantMaker:

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from augment.conditions import Condition
+from augment.synthesizers.small_controlnet import SIZES, SmallControlNetConfig
 from augment.training.controlnet import ControlNetTraining, ControlNetTrainingConfig, train_controlnet
-from augment.training.pairs import PairedFrames
+from augment.training.pairs import PairedFrames, join_pairs
 from augment.training.stored_pairs import load_pairs
 from augment.training.true_pairs import load_true_pairs, true_conditions
 from carla_agents.data.provenance import run_record, write_run_record
@@ -57,9 +58,18 @@ def train_small_controlnet(options: TrainControlnet, *, split: str | None = None
         options: of the command.
         split: only pairs of this split.
     """
-    pairs = paired_drives(Store.read(options.data), split=split)
+    pairs = join_pairs(paired_drives(Store.read(path), split=split, most=options.most) for path in options.data)
     config = ControlNetTrainingConfig(
-        steps=options.steps, batch_size=options.batch_size, seed=options.seed, source=options.source
+        steps=options.steps,
+        batch_size=options.batch_size,
+        crop_width_px=options.crop_px[0],
+        crop_height_px=options.crop_px[1],
+        learning_rate=options.learning_rate,
+        average=options.average,
+        mixed_precision=options.mixed_precision,
+        seed=options.seed,
+        source=options.source,
+        network=SmallControlNetConfig(SIZES[options.size]),
     )
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)

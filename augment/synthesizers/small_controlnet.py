@@ -1,8 +1,8 @@
-"""The small configuration: diffusers' own `UNet2DConditionModel` and `ControlNetModel`, narrow enough for a CPU.
+"""The small ControlNet: diffusers' own `UNet2DConditionModel` and `ControlNetModel`, narrow enough for a CPU.
 
-It stands on the code path of the Stable Diffusion presets, but is a different thing in size and ability: about one
-to four million parameters, trained in minutes on paired frames of one simulator, condition tokens instead of a text
-encoder. Nothing it draws should be read as what Stable Diffusion would draw.
+A different thing from Stable Diffusion in size and ability: four million parameters, trained in an hour on paired
+frames of one simulator, condition tokens instead of a text encoder. It takes one step from the source picture to the
+target picture (a one-step flow, arXiv 2205.07680 without noise): more steps gained nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,31 +19,37 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import load_file, save
 
 from augment.conditions import DOMINANT, Condition
-from augment.layout import GROUP_COUNT, one_hot_groups
+from augment.layout import GROUP_COUNT
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS
 
 HINT_CHANNELS = 3 + GROUP_COUNT + 1 + 2
-"""rgb, one-hot groups, inverse depth, and the pixel's place in the picture (so that training on crops works)."""
+"""Levels, one-hot groups, inverse depth, and the pixel's place in the picture (so that training on crops works)."""
+FIELD_CHANNELS = 9
+"""Smooth outputs, three for each colour: gain of the source, strength of streaks, strength of points."""
+OUTPUT_CHANNELS = 2 * LATENT_CHANNELS + FIELD_CHANNELS
+"""Displacement of every pixel, what lit windows add to every pixel, and the smooth fields."""
+WEATHER_CHANNELS = 28
+"""`weather_vector` of the source and of the target."""
 
 _WEATHER_SCALE = np.array([100, 100, 100, 100, 180, 90, 100, 10, 1, 100, 1, 0.1, 0.1, 100], np.float32)
+_ONLY_TIMESTEP = 1000
+"""diffusers' networks want to know how far along they are; here it is always the beginning."""
+
+Size = Literal["s", "m"]
+SIZES: dict[Size, tuple[int, ...]] = {"s": (48, 64, 96), "m": (64, 128, 192)}
+"""Channels at 1/4, 1/8, 1/16 of the picture: about 4 and 14 million parameters."""
 
 
 @dataclass(frozen=True)
 class SmallControlNetConfig:
-    """Shape of the small network."""
+    """Shape of the small network and what it has learned."""
 
-    channels: tuple[int, ...] = (32, 48, 64)
+    channels: tuple[int, ...] = SIZES["s"]
     """Width of the UNet at 1/4, 1/8, 1/16 of the picture."""
     token_count: int = 4
     """Condition tokens given to the network where Stable Diffusion has text tokens."""
     token_width: int = 64
     """Width of one condition token; ControlNetModel pools tokens with 64 heads, so a multiple of 64."""
-    noise_level: float = 0.0
-    """Noise of the Brownian bridge; 0 makes it a deterministic flow."""
-    inference_steps: int = 1
-    """Sampling steps from source to target."""
-    uses_depth: bool = True
-    """Whether frames must bring depth."""
     source: str = DOMINANT.name
     """Condition of the frames it takes."""
     targets: tuple[str, ...] = ()
@@ -56,10 +62,6 @@ class SmallControlNetConfig:
             raise ValueError(f"token_count is {self.token_count}; expected 1 to 77")
         if self.token_width < 64 or self.token_width % 64:
             raise ValueError(f"token_width is {self.token_width}; expected a positive multiple of 64")
-        if not 0.0 <= self.noise_level <= 1.0:
-            raise ValueError(f"noise_level is {self.noise_level}; expected 0 to 1")
-        if not 1 <= self.inference_steps <= 50:
-            raise ValueError(f"inference_steps is {self.inference_steps}; expected 1 to 50")
         for name in (self.source, *self.targets):
             Condition.parse(name)
 
@@ -79,7 +81,7 @@ class SmallControlNet(torch.nn.Module):
         unet: Any = UNet2DConditionModel(
             sample_size=(36, 64),
             in_channels=LATENT_CHANNELS,
-            out_channels=LATENT_CHANNELS,
+            out_channels=OUTPUT_CHANNELS,
             block_out_channels=config.channels,
             layers_per_block=1,
             down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
@@ -87,40 +89,42 @@ class SmallControlNet(torch.nn.Module):
             cross_attention_dim=config.token_width,
             attention_head_dim=8,
             norm_num_groups=8,
-            # Adds the pooled tokens to the time embedding, so that every block knows the weather.
+            # The weather scales and shifts the features of every block, as pooled tokens in the time embedding.
+            resnet_time_scale_shift="scale_shift",
             addition_embed_type="text",
             addition_embed_type_num_heads=8,
         )
-        # At the start the network predicts no displacement: the variant is the source, and learning improves on it.
+        # At the start the network changes nothing: the variant is the source, and learning improves on it.
         torch.nn.init.zeros_(unet.conv_out.weight)
         torch.nn.init.zeros_(unet.conv_out.bias)
         self.unet = unet
         self.controlnet: Any = ControlNetModel.from_unet(
             unet,
             conditioning_channels=HINT_CHANNELS,
-            conditioning_embedding_out_channels=(8, 16, 32),
+            conditioning_embedding_out_channels=(16, 24, 48),
         )
         self.tokens = torch.nn.Sequential(
-            torch.nn.Linear(2 * len(_WEATHER_SCALE), 128),
+            torch.nn.Linear(WEATHER_CHANNELS, 128),
             torch.nn.SiLU(),
             torch.nn.Linear(128, config.token_count * config.token_width),
         )
 
-    def embed(self, sources: list[Condition], targets: list[Condition]) -> torch.Tensor:
-        """(N, token_count, token_width) tokens that say from which weather to which."""
-        pairs = [np.concatenate([_weather_vector(a), _weather_vector(b)]) for a, b in zip(sources, targets)]
-        device = next(self.tokens.parameters()).device
-        flat = self.tokens(torch.from_numpy(np.stack(pairs)).to(device))
-        return flat.view(len(pairs), self.config.token_count, self.config.token_width)
+    def forward(self, state: torch.Tensor, hint: torch.Tensor, weather: torch.Tensor) -> torch.Tensor:
+        """What changes.
 
-    def forward(
-        self, state: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor, hint: torch.Tensor
-    ) -> torch.Tensor:
-        """Predicted displacement from the target, (N, 48, H/4, W/4)."""
-        down, mid = self.controlnet(state, timesteps, tokens, hint, return_dict=False)
+        Args:
+            state: (N, 48, H/4, W/4) unshuffled levels of the source picture.
+            hint: (N, HINT_CHANNELS, H, W).
+            weather: (N, WEATHER_CHANNELS).
+
+        Returns:
+            (N, OUTPUT_CHANNELS, H/4, W/4).
+        """
+        tokens = self.tokens(weather).reshape(-1, self.config.token_count, self.config.token_width)
+        down, mid = self.controlnet(state, _ONLY_TIMESTEP, tokens, hint, return_dict=False)
         return self.unet(
             state,
-            timesteps,
+            _ONLY_TIMESTEP,
             tokens,
             down_block_additional_residuals=down,
             mid_block_additional_residual=mid,
@@ -132,43 +136,67 @@ class SmallControlNet(torch.nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def save(self, folder: Path) -> None:
-        """Write `config.json` and `model.safetensors`, weights first, each replaced atomically."""
+        """Write `model.safetensors` in half precision and `config.json`, each replaced atomically."""
         folder.mkdir(parents=True, exist_ok=True)
-        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        _replace(folder / "model.safetensors", save(state, metadata={"format": "pt"}))
-        text = json.dumps({"kind": KIND, **asdict(self.config)}, indent=2) + "\n"
-        _replace(folder / "config.json", text.encode())
+        state = {name: tensor.detach().half().contiguous() for name, tensor in self.state_dict().items()}
+        data = save(state, metadata={"format": "pt"})
+        _replace(folder / "model.safetensors", data)
+        values = {"kind": KIND, **asdict(self.config), "weights_sha256": sha256(data).hexdigest()}
+        _replace(folder / "config.json", (json.dumps(values, indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, folder: Path) -> SmallControlNet:
-        """Read what `save` wrote.
+        """Read what `save` wrote, in single precision and evaluation mode.
 
         Raises:
-            ValueError: the folder holds something else.
+            ValueError: the folder holds something else, or weights that are damaged or not those of its config.json.
         """
-        config_file, weights_file = folder / "config.json", folder / "model.safetensors"
-        for file in (config_file, weights_file):
-            if not file.is_file():
-                raise ValueError(f"no {file.name} in {folder}; pass a folder that train_controlnet has written")
-        values = json.loads(config_file.read_text())
-        kind = values.pop("kind", None)
-        if kind != KIND:
-            raise ValueError(f"{config_file} has kind {kind!r}; expected {KIND!r}")
-        try:
-            tuples = {name: tuple(values[name]) for name in ("channels", "targets")}
-            config = SmallControlNetConfig(**{**values, **tuples})
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"{config_file} does not describe a small ControlNet: {error}") from error
+        config = read_config(folder)
+        weights_file = folder / "model.safetensors"
         model = cls(config)
         try:
-            model.load_state_dict(load_file(weights_file))
+            model.load_state_dict({name: tensor.float() for name, tensor in load_file(weights_file).items()})
         except Exception as error:
-            raise ValueError(f"{weights_file} does not fit {config_file}: {error}") from error
+            raise ValueError(f"{weights_file} does not fit config.json beside it: {error}") from error
         return model.eval()
 
 
-KIND = "syndiff-small-controlnet-1"
+KIND = "syndiff-small-controlnet-2"
 """Format of a saved folder; a change of shapes or inputs makes a new kind."""
+
+
+def read_config(folder: Path) -> SmallControlNetConfig:
+    """The configuration of a saved folder, after checking that its weights are the ones that belong to it.
+
+    Raises:
+        ValueError: a file is missing, is of another kind, or the weights have another SHA-256.
+    """
+    config_file, weights_file = folder / "config.json", folder / "model.safetensors"
+    for file in (config_file, weights_file):
+        if not file.is_file():
+            raise ValueError(
+                f"no {file.name} in {folder}; pass a folder that `syndiff train-controlnet` has written (weights are "
+                "read from safetensors only, never from a pickle)"
+            )
+    try:
+        values = json.loads(config_file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{config_file} is not JSON: {error}") from error
+    kind = values.pop("kind", None) if isinstance(values, dict) else None
+    if kind != KIND:
+        raise ValueError(f"{config_file} has kind {kind!r}; expected {KIND!r}: train the network anew")
+    wanted = values.pop("weights_sha256", None)
+    found = sha256(weights_file.read_bytes()).hexdigest()
+    if found != wanted:
+        raise ValueError(
+            f"{weights_file} has SHA-256 {found[:16]}..., config.json beside it was written for {str(wanted)[:16]}"
+            "...: the file is damaged or of another network; fetch both files anew"
+        )
+    try:
+        tuples = {name: tuple(values[name]) for name in ("channels", "targets")}
+        return SmallControlNetConfig(**{**values, **tuples})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{config_file} does not describe a small ControlNet: {error}") from error
 
 
 def weights_hash(folder: Path) -> str:
@@ -178,28 +206,12 @@ def weights_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def make_hint(rgb: np.ndarray, seg: np.ndarray, depth_m: np.ndarray | None) -> torch.Tensor:
-    """Control image of the small configuration.
-
-    Args:
-        rgb: (N, H, W, 3) uint8.
-        seg: (N, H, W) uint8 CARLA tags.
-        depth_m: (N, H, W) float32 metres, or None for a configuration without depth.
-
-    Returns:
-        (N, HINT_CHANNELS, H, W) float32: rgb in [0, 1], one-hot groups, 10 m / (10 m + depth), x and y in [-1, 1].
-    """
-    count, height, width = seg.shape
-    hint = np.empty((count, HINT_CHANNELS, height, width), np.float32)
-    hint[:, :3] = rgb.transpose(0, 3, 1, 2) / np.float32(255)
-    hint[:, 3 : 3 + GROUP_COUNT] = one_hot_groups(seg)
-    hint[:, 3 + GROUP_COUNT] = 0.0 if depth_m is None else 10.0 / (10.0 + np.maximum(depth_m, 0.0))
-    hint[:, -2] = np.linspace(-1.0, 1.0, width, dtype=np.float32)
-    hint[:, -1] = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
-    return torch.from_numpy(hint)
+def weather_vector(source: Condition, target: Condition) -> np.ndarray:
+    """(WEATHER_CHANNELS,) float32: from which weather to which, each number of CARLA's 14 brought to about 0 to 1."""
+    return np.concatenate([_scaled_weather(source), _scaled_weather(target)])
 
 
-def _weather_vector(condition: Condition) -> np.ndarray:
+def _scaled_weather(condition: Condition) -> np.ndarray:
     weather = np.array(condition.to_weather().as_tuple(), np.float32) / _WEATHER_SCALE
     # Snow has no parameter of its own in CARLA 0.9.16; the words tell it apart.
     weather[-2] = float(condition.weather == "snow")

@@ -9,14 +9,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-_WEIGHT, _MOMENT = "weight/", "optimizer/"
+_WEIGHT, _AVERAGE, _MOMENT = "weight/", "average/", "optimizer/"
 
 
 def save_checkpoint(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, losses: list[float], identity: str
+    path: Path,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    losses: list[float],
+    identity: str,
 ) -> None:
-    """Write weights, optimizer moments and the loss curve; a reader sees the old file or the new one, never half."""
+    """Write weights, their moving average, optimizer moments and the loss curve.
+
+    A reader sees the old file or the new one, never half.
+    """
     tensors = {_WEIGHT + name: value.contiguous() for name, value in model.state_dict().items()}
+    tensors |= {_AVERAGE + name: value.contiguous() for name, value in average.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"{_MOMENT}{index}/{name}"] = torch.as_tensor(value).contiguous()
@@ -26,13 +35,13 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, identity: str
+    path: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer, identity: str
 ) -> list[float]:
     """Restore what `save_checkpoint` wrote.
 
     Args:
         path: the checkpoint; if it is missing nothing is restored.
-        model, optimizer: of the same shapes as those saved.
+        model, average, optimizer: of the same shapes as those saved.
         identity: what the run is (its configuration and data); must equal the saved one.
 
     Returns:
@@ -51,7 +60,8 @@ def load_checkpoint(
                 "choose an empty folder, or delete this one to begin anew"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    model.load_state_dict({n.removeprefix(_WEIGHT): t for n, t in tensors.items() if n.startswith(_WEIGHT)})
+    for module, prefix in ((model, _WEIGHT), (average, _AVERAGE)):
+        module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(_MOMENT):

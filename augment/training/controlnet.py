@@ -1,35 +1,32 @@
-"""Trains the small ControlNet configuration on paired frames, in a few CPU minutes.
+"""Trains the small ControlNet on paired frames.
 
-One step: take `batch_size` crops of (source, target) pairs, put them on the bridge at a place s, let the network
-predict the displacement to the target, and compare the target it implies with the true one, in pixels and in their
-gradients. Every random choice is a function of (seed, step), so a resumed run repeats an uninterrupted one exactly
-on the same machine with the same number of threads.
+One step: take crops of (source, target) pairs, let the network take its one step from the source, and compare what it
+gives with the true target in pixels, in edges, and in what a frozen segmenter sees. The model that is kept is the
+moving average of the weights. Every random choice is a function of (seed, step), so a resumed run repeats an
+uninterrupted one exactly on the same machine with the same number of threads.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from augment.conditions import DOMINANT, Condition
-from augment.seeds import derive_seed, generator
-from augment.synthesizers.bridge_scheduler import TIME_SCALE, BridgeScheduler
-from augment.synthesizers.pixel_codec import CODEC_FACTOR, encode_pixels
-from augment.synthesizers.small_controlnet import (
-    SmallControlNet,
-    SmallControlNetConfig,
-    make_hint,
-    weights_hash,
-)
+from augment.seeds import derive_seed
+from augment.synthesizers.embedded_step import EmbeddedStep
+from augment.synthesizers.small_controlnet import SmallControlNet, SmallControlNetConfig, weights_hash
 from augment.training.checkpoint import load_checkpoint, save_checkpoint
+from augment.training.controlnet_batch import make_batch
+from augment.training.controlnet_loss import ControlNetLoss, LossWeights
 from augment.training.model_card import small_controlnet_card
 from augment.training.pairs import PairedFrames
 
@@ -48,14 +45,18 @@ class ControlNetTrainingConfig:
     """Width of a crop; a multiple of 16."""
     learning_rate: float = 2e-3
     """Peak of a one-cycle schedule: short warm-up, then cosine to zero."""
-    gradient_weight: float = 0.5
-    """Weight of the picture-gradient term, which keeps edges sharp and in place."""
+    loss: LossWeights = field(default_factory=LossWeights)
+    """Parts of the loss."""
+    average: float = 0.99
+    """Share of the moving average that a step keeps; less in the first steps."""
+    mixed_precision: Literal["no", "bf16"] = "no"
+    """bf16: convolutions in half precision, a quarter faster on processors that have it."""
     seed: int = 0
     """Everything random in the run derives from it."""
     source: str = DOMINANT.name
     """Condition of the source frames."""
     checkpoint_every: int = 100
-    """Steps between two resumable checkpoints."""
+    """Steps between two resumable checkpoints; the average so far is written beside them, to be looked at."""
     network: SmallControlNetConfig = field(default_factory=SmallControlNetConfig)
     """Shape of the network."""
 
@@ -70,8 +71,8 @@ class ControlNetTrainingConfig:
                 raise ValueError(f"{name} is {value}; expected a positive multiple of {multiple}")
         if not 0.0 < self.learning_rate <= 0.1:
             raise ValueError(f"learning_rate is {self.learning_rate}; expected above 0, at most 0.1")
-        if not 0.0 <= self.gradient_weight <= 10.0:
-            raise ValueError(f"gradient_weight is {self.gradient_weight}; expected 0 to 10")
+        if not 0.0 <= self.average < 1.0:
+            raise ValueError(f"average is {self.average}; expected 0 to below 1")
         Condition.parse(self.source)
 
 
@@ -122,98 +123,43 @@ def train_controlnet(
     torch.manual_seed(derive_seed(config.seed, "controlnet", "weights"))
     targets = tuple(sorted(c.name for c in pairs.rgb if c.name != config.source))
     model = SmallControlNet(replace(config.network, source=config.source, targets=targets)).train()
+    average = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=1e-4, fused=True)
     checkpoint = folder / "checkpoint.safetensors"
-    losses = load_checkpoint(checkpoint, model, optimizer, identity)
+    losses = load_checkpoint(checkpoint, model, average, optimizer, identity)
     resumed_at = len(losses)
-    bridge = BridgeScheduler(config.network.noise_level)
+    step_of_model, loss_of = EmbeddedStep(model), ControlNetLoss(config.loss)
+    source, crop_px = Condition.parse(config.source), (config.crop_width_px, config.crop_height_px)
     for step in range(resumed_at, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(step, config.steps)
-        loss = _loss(model, bridge, _batch(pairs, config, step), config)
+        b = make_batch(pairs, source, config.batch_size, crop_px, config.seed, "controlnet", "batch", step)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision == "bf16"):
+            levels = step_of_model.levels(b.rgb, b.groups, b.depth_m, b.weather, b.noise, b.place)
+        loss = loss_of(levels.float(), b.target, b.groups)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        _blend(average, model, 1.0 - min(config.average, (1 + step) / (10 + step)))
         losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise ValueError(f"the loss of step {step} is {losses[-1]}; train with a lower learning_rate")
         if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
-            save_checkpoint(checkpoint, model, optimizer, losses, identity)
+            save_checkpoint(checkpoint, model, average, optimizer, losses, identity)
+            average.save(folder)
         if on_step is not None:
             on_step(step + 1, losses[-1])
     wall_s = time.monotonic() - began
-    _finish(folder, model, pairs, config, losses, identity, wall_s)
+    _finish(folder, average, pairs, config, losses, identity, wall_s)
     checkpoint.unlink(missing_ok=True)
-    return ControlNetTraining(model.eval(), losses, resumed_at, wall_s)
+    return ControlNetTraining(SmallControlNet.load(folder), losses, resumed_at, wall_s)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    source: torch.Tensor
-    target: torch.Tensor
-    hint: torch.Tensor
-    s: torch.Tensor
-    noise: torch.Tensor
-    sources: list[Condition]
-    targets: list[Condition]
-
-
-def _batch(pairs: PairedFrames, config: ControlNetTrainingConfig, step: int) -> _Batch:
-    rng = generator(config.seed, "controlnet", "batch", step)
-    source_condition = Condition.parse(config.source)
-    choices = sorted((c for c in pairs.rgb if c != source_condition), key=lambda c: c.name)
-    frames = rng.integers(0, len(pairs), config.batch_size)
-    targets = [choices[i] for i in rng.integers(0, len(choices), config.batch_size)]
-    hints, before, after = [], [], []
-    height, width = pairs.seg.shape[1:]
-    for frame, target in zip(frames, targets):
-        top = int(rng.integers(0, (height - config.crop_height_px) // CODEC_FACTOR + 1)) * CODEC_FACTOR
-        left = int(rng.integers(0, (width - config.crop_width_px) // CODEC_FACTOR + 1)) * CODEC_FACTOR
-        rows, columns = slice(top, top + config.crop_height_px), slice(left, left + config.crop_width_px)
-        one = slice(int(frame), int(frame) + 1)
-        depth = None if pairs.depth_m is None or not config.network.uses_depth else pairs.depth_m[one]
-        rgb = pairs.rgb[source_condition][one]
-        hint = make_hint(rgb, pairs.seg[one], depth)[:, :, rows, columns]
-        picture = hint[:, :3] * 2 - 1
-        goal = _picture(pairs.rgb[target][one][:, rows, columns])
-        if rng.random() < 0.5:
-            hint, picture, goal = hint.flip(3), picture.flip(3), goal.flip(3)
-            hint[:, -2] = hint[:, -2].neg()
-        hints.append(hint)
-        before.append(picture)
-        after.append(goal)
-    source = encode_pixels(torch.cat(before))
-    target_latents = encode_pixels(torch.cat(after))
-    # Sampling begins at s = 1, so that place is visited most; the others matter when more than one step is taken.
-    grid = np.arange(1, config.network.inference_steps + 1) / config.network.inference_steps
-    s = np.where(rng.random(config.batch_size) < 0.5, 1.0, rng.choice(grid, config.batch_size))
-    noise = rng.standard_normal(tuple(source.shape), dtype=np.float32)
-    return _Batch(
-        source,
-        target_latents,
-        torch.cat(hints),
-        torch.from_numpy(s.astype(np.float32)),
-        torch.from_numpy(noise),
-        [source_condition] * config.batch_size,
-        targets,
-    )
-
-
-def _loss(
-    model: SmallControlNet, bridge: BridgeScheduler, batch: _Batch, config: ControlNetTrainingConfig
-) -> torch.Tensor:
-    state = bridge.state_at(batch.source, batch.target, batch.s, batch.noise)
-    displacement = model(state, batch.s * TIME_SCALE, model.embed(batch.sources, batch.targets), batch.hint)
-    predicted = functional.pixel_shuffle(state - displacement, CODEC_FACTOR)
-    wanted = functional.pixel_shuffle(batch.target, CODEC_FACTOR)
-    loss = functional.smooth_l1_loss(predicted, wanted, beta=0.1)
-    if config.gradient_weight > 0.0:
-        for axis in (2, 3):
-            loss = loss + config.gradient_weight * functional.l1_loss(predicted.diff(dim=axis), wanted.diff(dim=axis))
-    return loss
-
-
-def _picture(rgb: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))).float() / 127.5 - 1.0
+def _blend(average: SmallControlNet, model: SmallControlNet, share: float) -> None:
+    with torch.no_grad():
+        for old, new in zip(average.parameters(), model.parameters(), strict=True):
+            old.lerp_(new, share)
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -232,8 +178,6 @@ def _check(pairs: PairedFrames, config: ControlNetTrainingConfig) -> None:
         raise ValueError(
             f"crops of {config.crop_width_px}x{config.crop_height_px} px do not fit pictures of {width}x{height}"
         )
-    if config.network.uses_depth and pairs.depth_m is None:
-        raise ValueError("the network is configured with uses_depth=True, but the pairs have no depth_m")
 
 
 def _finished(folder: Path, identity: str) -> list[float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -57,6 +58,33 @@ class PairedFrames:
         """The moments at `indices`, e.g. to hold some out."""
         depth = None if self.depth_m is None else self.depth_m[indices]
         return PairedFrames({c: rgb[indices] for c, rgb in self.rgb.items()}, self.seg[indices], depth)
+
+
+def join_pairs(parts: Iterable[PairedFrames]) -> PairedFrames:
+    """The moments of several stores, as one.
+
+    Args:
+        parts: at least one, all with pictures of one size; conditions that some lack are left out, and depth, unless
+            all have it.
+
+    Raises:
+        ValueError: nothing to join, another size, or fewer than two conditions in common.
+    """
+    kept = list(parts)
+    if not kept:
+        raise ValueError("no pairs to join")
+    sizes = sorted({part.seg.shape[1:] for part in kept})
+    if len(sizes) > 1:
+        raise ValueError(f"pairs show pictures of several sizes (height, width): {sizes}; record them in one size")
+    if len(kept) == 1:
+        return kept[0]
+    common = [c for c in kept[0].rgb if all(c in part.rgb for part in kept)]
+    depths = [part.depth_m for part in kept if part.depth_m is not None]
+    return PairedFrames(
+        {c: np.concatenate([part.rgb[c] for part in kept]) for c in common},
+        np.concatenate([part.seg for part in kept]),
+        np.concatenate(depths) if len(depths) == len(kept) else None,
+    )
 
 
 def same_scene(seg_a: np.ndarray, seg_b: np.ndarray, most_differing: float = 0.02) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-SynthesizerName = Literal["procedural", "diffusion", "relight"]
+SynthesizerName = Literal["procedural", "embedded", "relight"]
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Synthesize:
     conditions: tuple[str, ...] = ()
     """Target conditions, e.g. rain-night clear-night fog-day; a plan has its own."""
     synthesizer: SynthesizerName = "procedural"
-    """procedural: depth- and label-aware weather, no weights. diffusion: a ControlNet given by --weights.
+    """procedural: depth- and label-aware weather, no weights. embedded: our own small ControlNet.
     relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
-    """Folder of a ControlNet written by `syndiff train-controlnet`."""
+    """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent."""
     source: str = "clear-day"
     """Condition of the frames to start from; a plan has its own."""
     split: str = "train"

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class TrainControlnet:
-    """Train the small ControlNet configuration on true pairs: `syndiff record --pairs` or `--paired`."""
+    """Train the small ControlNet on true pairs: `syndiff record --pairs` or `--paired`."""
 
-    data: Path
-    """Store with true pairs."""
+    data: tuple[Path, ...]
+    """Stores with true pairs; conditions that some of them lack are left out."""
     out: Path
     """Folder for weights, config and model card; an interrupted run found there is continued."""
+    size: Literal["s", "m"] = "s"
+    """s: 4 million parameters. m: 14 million, about three times the time."""
     source: str = "clear-day"
     """Condition that frames are synthesized from."""
     steps: int = 400
     """Optimizer steps."""
     batch_size: int = 8
     """Crops per step."""
+    crop_px: tuple[int, int] = (128, 80)
+    """Width and height of a crop."""
+    learning_rate: float = 2e-3
+    """Highest step width."""
+    average: float = 0.99
+    """Share of the moving average of the weights that a step keeps."""
+    mixed_precision: Literal["no", "bf16"] = "no"
+    """bf16: a quarter faster on processors that have it."""
+    most: int | None = None
+    """At most so many moments of each store."""
     seed: int = 0
     """Decides initial weights and batches."""
     threads: int = 2

@@ -18,7 +18,7 @@ from rich.console import Console
 from augment.conditions import DOMINANT, HELD_OUT
 from augment.synthesize import SynthesizeConfig
 from augment.synthesizers.base import Synthesizer
-from augment.synthesizers.diffusion import DiffusionSynthesizer
+from augment.synthesizers.embedded import EmbeddedSynthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.variant_maker import VariantMaker
 from carla_agents.data.provenance import run_record, write_run_record
@@ -65,13 +65,13 @@ def run_demo(options: Demo) -> int:
     steps.begin("train-controlnet", "a small ControlNet learns from frames relit by the simulator")
     weights = options.out / "controlnet"
     controlnet = train_small_controlnet(
-        TrainControlnet(data, weights, steps=plan.controlnet_steps, seed=options.seed, threads=options.threads),
+        TrainControlnet((data,), weights, steps=plan.controlnet_steps, seed=options.seed, threads=options.threads),
         split="pairs",
     )
 
     steps.begin("synthesize", "recorded clear-day frames are shown in rare conditions")
     synthesizers: dict[str, Synthesizer] = {
-        "diffusion": DiffusionSynthesizer.from_folder(weights),
+        "embedded": EmbeddedSynthesizer.from_folder(weights),
         "procedural": ProceduralSynthesizer(),
     }
     wanted = SynthesizeConfig(

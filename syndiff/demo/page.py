@@ -93,7 +93,7 @@ def _synthesized(page: Page, outcome: DemoOutcome) -> None:
         rows.append([*row, (f"simulator, {target.name}", shown[f"true {target.name}"])])
     page.picture(
         contact_sheet(rows),
-        "A held-out moment. The diffusion variants come from a small ControlNet (diffusers' pipeline classes, a few "
+        "A held-out moment. The embedded variants come from a small ControlNet (diffusers' classes, four "
         "million parameters) that this demo trained for minutes on one drive; the last column is the same instant "
         "rendered by the simulator.",
     )

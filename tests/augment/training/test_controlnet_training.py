@@ -11,7 +11,8 @@ import torch
 from augment.conditions import DOMINANT, HELD_OUT, Condition
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import check_synthesizer
-from augment.synthesizers.diffusion import DiffusionSynthesizer
+from augment.synthesizers.embedded import EmbeddedSynthesizer
+from augment.synthesizers.embedded_step import EmbeddedStep, TorchStep
 from augment.synthesizers.small_controlnet import SmallControlNet, weights_hash
 from augment.training.controlnet import ControlNetTrainingConfig, train_controlnet
 from augment.training.pairs import PairedFrames, same_scene
@@ -62,7 +63,7 @@ def test_trained_model_moves_frames_towards_the_target_and_keeps_the_contract(
     pairs: PairedFrames, quick_training: ControlNetTrainingConfig, tmp_path: Path
 ):
     train_controlnet(pairs, replace(quick_training, steps=40, batch_size=3), tmp_path)
-    synthesizer = DiffusionSynthesizer.from_folder(tmp_path)
+    synthesizer = EmbeddedSynthesizer.from_folder(tmp_path)
     keys = tuple(f"r/{i:06d}" for i in range(len(pairs)))
     frames = FrameBatch(pairs.rgb[DOMINANT], pairs.seg, pairs.depth_m, (DOMINANT,) * len(pairs), keys)
     variants = synthesizer(frames, [HELD_OUT] * len(pairs), np.arange(len(pairs)))
@@ -72,7 +73,7 @@ def test_trained_model_moves_frames_towards_the_target_and_keeps_the_contract(
     check_synthesizer(synthesizer, targets=[HELD_OUT], source=DOMINANT, size_px=(64, 32))
     with pytest.raises(ValueError, match="has not learned"):
         synthesizer(frames, [Condition("snow", "day")] * len(pairs), np.arange(len(pairs)))
-    assert synthesizer.name == f"small-controlnet-{weights_hash(tmp_path)}"
+    assert synthesizer.name == f"embedded-{weights_hash(tmp_path)}-torch"
 
 
 def test_model_card_and_record_say_what_was_trained(
@@ -116,7 +117,8 @@ def test_untrained_network_returns_the_source(quick_training: ControlNetTraining
     torch.manual_seed(0)
     model = SmallControlNet(replace(quick_training.network, targets=("rain-night",)))
     frames = FrameBatch(pairs.rgb[DOMINANT][:1], pairs.seg[:1], pairs.depth_m[:1], (DOMINANT,), ("r/000000",))
-    variant = DiffusionSynthesizer(model)(frames, [HELD_OUT], np.zeros(1, np.uint64))
+    synthesizer = EmbeddedSynthesizer(model.config, TorchStep(EmbeddedStep(model)), None)
+    variant = synthesizer(frames, [HELD_OUT], np.zeros(1, np.uint64))
     assert np.abs(variant.astype(int) - frames.rgb).max() <= 1
 
 
