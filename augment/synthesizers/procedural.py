@@ -17,11 +17,12 @@ from augment.layout import LayoutGroup, groups
 from augment.seeds import generator
 from augment.synthesizers import weather_layers as layers
 from augment.synthesizers.base import FrameBatch
+from augment.synthesizers.own_light import add_lamps, lamp_light
 from augment.synthesizers.scene_cues import (
-    blobs,
+    guessed_depth_m,
     horizon_row_px,
-    lit_windows,
     luminance_of,
+    upward,
     without_cast_shadows,
 )
 from carla_server.semantics import SemanticTag
@@ -51,11 +52,12 @@ class _Air:
     snow: float = 0.0
     tint: np.ndarray | None = None
     haze_level: float = 1.0
+    sky_level: float = 1.0
 
 
 _LIGHTS = {
     "day": _Light(_colour(1, 1, 1), _colour(0.13, 0.28, 0.62), _colour(0.55, 0.68, 0.85), 0.0, 1.0),
-    "dusk": _Light(_colour(0.44, 0.34, 0.34), _colour(0.10, 0.11, 0.28), _colour(0.75, 0.36, 0.16), 0.35, 1.0),
+    "dusk": _Light(_colour(0.27, 0.225, 0.27), _colour(0.10, 0.11, 0.28), _colour(0.75, 0.36, 0.16), 0.35, 1.0),
     "night": _Light(
         _colour(0.030, 0.036, 0.056), _colour(0.004, 0.006, 0.018), _colour(0.020, 0.022, 0.034), 1.0, 1.0
     ),
@@ -63,26 +65,26 @@ _LIGHTS = {
 _AIRS = {
     "clear": _Air(),
     "cloudy": _Air(cover=0.9, haze_per_m=0.001),
-    "rain": _Air(cover=1.0, haze_per_m=0.006, rain=1.0, haze_level=0.85),
+    "rain": _Air(cover=1.0, haze_per_m=0.004, rain=1.0, haze_level=0.9, sky_level=0.62),
     "fog": _Air(cover=1.0, haze_per_m=0.035),
     "snow": _Air(cover=1.0, haze_per_m=0.010, snow=1.0),
     "dust": _Air(cover=0.7, haze_per_m=0.030, tint=_colour(1.0, 0.70, 0.40), haze_level=0.8),
 }
 _OVERCAST = _colour(0.58, 0.60, 0.63)
-_SODIUM = _colour(1.0, 0.68, 0.36)
-_HEADLIGHT = _colour(1.0, 0.95, 0.84)
-_TAIL = _colour(1.0, 0.05, 0.03)
+_OVERCAST_DUSK = (_colour(0.13, 0.13, 0.18), _colour(0.27, 0.22, 0.235))
+"""Zenith and horizon under clouds with a low sun behind them."""
+_OVERCAST_NIGHT = (_colour(0.014, 0.013, 0.014), _colour(0.034, 0.029, 0.026))
 _SOURCES = (Condition("clear", "day"), Condition("cloudy", "day"))
 
 
 class ProceduralSynthesizer:
     """Shows day frames under any condition of `augment.conditions.CONDITIONS`.
 
-    Frames must have depth, and must have been recorded on a clear or cloudy day: light that is not in the picture
-    can be taken away, but not brought back.
+    Frames must have been recorded on a clear or cloudy day: light that is not in the picture can be taken away, but
+    not brought back. Without depth a flat road is assumed, on which everything stands that touches it.
     """
 
-    name = "procedural-1"
+    name = "procedural-2"
 
     def __init__(self) -> None:
         self.provenance: dict[str, Any] = {"opencv": cv2.__version__}
@@ -91,8 +93,6 @@ class ProceduralSynthesizer:
         """Synthesize one variant of each frame; see `Synthesizer.__call__`."""
         if len(targets) != len(frames) or len(seeds) != len(frames):
             raise ValueError(f"{len(frames)} frames need as many targets and seeds, got {len(targets)}, {len(seeds)}")
-        if frames.depth_m is None:
-            raise ValueError("procedural weather needs depth_m: fog, lamps and streaks depend on distance")
         if min(frames.seg.shape[1:]) < 16:
             raise ValueError(f"frames are {frames.seg.shape[2]}x{frames.seg.shape[1]} px; expected at least 16x16")
         unusable = sorted({source.name for source in frames.sources if source not in _SOURCES})
@@ -100,9 +100,9 @@ class ProceduralSynthesizer:
             raise ValueError(f"procedural weather starts from {[s.name for s in _SOURCES]}, not from {unusable}")
         variants = np.empty_like(frames.rgb)
         for index, target in enumerate(targets):
-            variants[index] = _paint(
-                frames.rgb[index], frames.seg[index], frames.depth_m[index], target, int(seeds[index])
-            )
+            seg = frames.seg[index]
+            depth_m = guessed_depth_m(groups(seg)) if frames.depth_m is None else frames.depth_m[index]
+            variants[index] = _paint(frames.rgb[index], seg, depth_m, target, int(seeds[index]))
         return variants
 
 
@@ -118,23 +118,21 @@ def _paint(rgb: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, target: Condit
         grey = luminance_of(surface)[..., None]
         surface = (surface + 0.25 * air.cover * (grey - surface)) * (1.0 - 0.12 * air.cover)
     if air.snow:
-        surface = _snow_cover(surface, group, depth_m, horizon_px, generator(seed, "snow cover"))
+        surface = _snow_cover(surface, seg, group, depth_m, horizon_px, generator(seed, "snow cover"))
     wet = _wetness(group, depth_m, horizon_px, seed) if air.rain else None
     if wet is not None:
-        surface = surface * (1.0 - 0.5 * np.minimum(wet * 2.0, 1.0))[..., None]
+        surface = surface * np.where(wet > 0.0, np.float32(0.42), np.float32(0.85))[..., None]
 
     lit = surface * light.ambient
     if light.lamps:
-        lit = lit + light.lamps * _lamp_light(surface, seg, group, depth_m, horizon_px)
-    overcast = _OVERCAST * float(light.ambient.mean()) * (0.8 if air.rain else 1.0)
-    if target.light == "night":
-        overcast = _colour(0.030, 0.029, 0.032)
-    zenith = light.zenith + air.cover * (overcast * 0.85 - light.zenith)
-    horizon = light.horizon + air.cover * (overcast - light.horizon)
+        lit = lit + light.lamps * lamp_light(surface, seg, group, depth_m, horizon_px)
+    closed_zenith, closed_horizon = _closed_sky(target.light, air.sky_level)
+    zenith = light.zenith + air.cover * (closed_zenith - light.zenith)
+    horizon = light.horizon + air.cover * (closed_horizon - light.horizon)
     backdrop = _sky(sky.shape, horizon_px, zenith, horizon, target, air, generator(seed, "sky"))
     lit = np.where(sky[..., None], backdrop, lit)
     if light.lamps:
-        lit = lit + light.lamps * _lamps(source, seg, depth_m, generator(seed, "lamps"))
+        lit = lit + light.lamps * add_lamps(source, rgb, seg, depth_m, air.haze_per_m, generator(seed, "lamps"))
     if wet is not None:
         mirror = layers.mirrored(lit, horizon_px)
         lit = lit + wet[..., None] * (mirror - lit * 0.6)
@@ -146,13 +144,26 @@ def _paint(rgb: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, target: Condit
     clear_share = np.exp(-air.haze_per_m * np.minimum(depth_m, 300.0))
     if air.haze_per_m < 0.002:
         clear_share = np.where(sky, np.float32(1.0), clear_share)
-    lit = haze_colour + (lit - haze_colour) * clear_share[..., None]
+    haze = np.broadcast_to(haze_colour, lit.shape)
+    if light.lamps:
+        haze = haze + light.lamps * layers.lamp_haze(depth_m.shape, horizon_px, air.haze_per_m)
+    lit = haze + (lit - haze) * clear_share[..., None]
     lit = _precipitation(lit, depth_m, air, horizon, light, seed)
     if light.lamps == 1.0:
         grain = generator(seed, "sensor noise").standard_normal(lit.shape[:2], dtype=np.float32)
         lit = lit + 0.0012 * grain[..., None]
     level = np.clip(lit * light.exposure, 0.0, 1.0)
     return _TO_SRGB[(level * 4095.0).astype(np.uint16)]
+
+
+def _closed_sky(light: str, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Colours at the zenith and at the horizon of a closed cloud cover."""
+    if light == "night":
+        return _OVERCAST_NIGHT
+    if light == "dusk":
+        zenith, horizon = _OVERCAST_DUSK
+        return zenith * level, horizon * level
+    return _OVERCAST * (0.85 * level), _OVERCAST * level
 
 
 def _sky(
@@ -172,72 +183,12 @@ def _sky(
     return backdrop
 
 
-def _lamp_light(
-    surface: np.ndarray, seg: np.ndarray, group: np.ndarray, depth_m: np.ndarray, horizon_px: float
-) -> np.ndarray:
-    """Light that the own headlights and the street lamps throw on surfaces."""
-    height, width = depth_m.shape
-    across = (np.arange(width, dtype=np.float32)[None] - width / 2.0) / (width / 2.0)
-    above = (horizon_px - np.arange(height, dtype=np.float32)[:, None]) / (width / 2.0)
-    # Low beam: wide and flat, cut off just above the horizon; signs and lane paint throw it back.
-    beam = np.exp(-((across / 0.42) ** 2)) / (1.0 + np.exp((above - 0.03) / 0.02))
-    reach = np.exp(-(((depth_m - 8.0) / 15.0) ** 2)) * np.minimum(1.0, depth_m / 6.0) ** 2
-    strength = 4.5 * beam * reach
-    returns = np.ones(seg.shape, np.float32)
-    returns[(seg == SemanticTag.ROAD_LINES) | (seg == SemanticTag.TRAFFIC_SIGNS)] = 1.5
-    headlights = (strength * returns)[..., None] * _HEADLIGHT
-    near_lamps = np.zeros(seg.shape, np.float32)
-    near_lamps[(group == LayoutGroup.SIDEWALK) | (group == LayoutGroup.BUILDING)] = 0.13
-    near_lamps[(group == LayoutGroup.ROAD) | (group == LayoutGroup.ROAD_LINE)] = 0.06
-    near_lamps[(group == LayoutGroup.VEHICLE) | (group == LayoutGroup.PERSON)] = 0.09
-    lamps = cv2.blur(near_lamps, (9, 9)) * np.exp(-depth_m / 90.0)
-    return surface * (headlights + lamps[..., None] * _SODIUM)
-
-
-def _lamps(source: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Things that shine by themselves: windows, street lamps, vehicle lamps, traffic lights."""
-    height, width = depth_m.shape
-    luminance = luminance_of(source)
-    shine = (0.55 * lit_windows(luminance, seg, rng, 0.4))[..., None] * _colour(1.0, 0.78, 0.45)
-    lamp_posts = blobs(seg == SemanticTag.POLES, depth_m, least_px=8, most=8)
-    for pole in lamp_posts:
-        if pole.height_px >= 0.12 * height and pole.depth_m < 60.0:
-            radius = float(np.clip(0.03 * width / max(pole.depth_m, 1.0) * 3.0, 0.7, 4.0))
-            centre = pole.left_px + pole.width_px / 2.0
-            layers.add_glow(shine, centre, pole.top_px + 1.0, radius, _SODIUM, 0.9)
-    vehicles = (seg == SemanticTag.CAR) | (seg == SemanticTag.TRUCK) | (seg == SemanticTag.BUS)
-    for vehicle in blobs(vehicles, depth_m, least_px=24, most=10):
-        if vehicle.depth_m > 80.0 or vehicle.height_px < 5:
-            continue
-        lateral_m = (vehicle.left_px + vehicle.width_px / 2.0 - width / 2.0) / (width / 2.0) * vehicle.depth_m
-        # Traffic keeps right: what stands well to the left comes towards us.
-        towards_us = lateral_m < -2.0
-        radius = float(np.clip(0.10 * width / 2.0 / max(vehicle.depth_m, 1.0), 0.6, 3.0))
-        for place in (0.16, 0.84):
-            layers.add_glow(
-                shine,
-                vehicle.left_px + place * vehicle.width_px,
-                vehicle.top_px + 0.58 * vehicle.height_px,
-                radius,
-                _HEADLIGHT if towards_us else _TAIL,
-                1.2 if towards_us else 0.6,
-            )
-    signal = seg == SemanticTag.TRAFFIC_LIGHT
-    if signal.any():
-        pixels = source[signal]
-        burning = (np.ptp(pixels, axis=1) > 0.15) & (pixels.max(axis=1) > 0.25)
-        lamp = np.zeros_like(source)
-        lamp[signal] = pixels * burning[:, None]
-        shine += 0.9 * lamp + 1.5 * cv2.blur(lamp, (5, 5))
-    return shine
-
-
 def _wetness(group: np.ndarray, depth_m: np.ndarray, horizon_px: float, seed: int) -> np.ndarray:
     """(H, W) share of mirrored light: grazing angles and puddles mirror most."""
     height = group.shape[0]
     ground = (group == LayoutGroup.ROAD) | (group == LayoutGroup.ROAD_LINE) | (group == LayoutGroup.SIDEWALK)
     down = np.clip((np.arange(height, dtype=np.float32) - horizon_px) / max(height - horizon_px, 1.0), 0.0, 1.0)
-    grazing = (0.10 + 0.55 * (1.0 - down) ** 2)[:, None]
+    grazing = (0.07 + 0.45 * (1.0 - down) ** 2)[:, None]
     rough = layers.ground_noise(depth_m, horizon_px, generator(seed, "puddles"), 2.5)
     puddle = np.clip((rough - 0.62) * 6.0, 0.0, 1.0)
     share = grazing * (0.55 + 0.45 * puddle) + 0.15 * puddle
@@ -246,20 +197,30 @@ def _wetness(group: np.ndarray, depth_m: np.ndarray, horizon_px: float, seed: in
 
 
 def _snow_cover(
-    surface: np.ndarray, group: np.ndarray, depth_m: np.ndarray, horizon_px: float, rng: np.random.Generator
+    surface: np.ndarray,
+    seg: np.ndarray,
+    group: np.ndarray,
+    depth_m: np.ndarray,
+    horizon_px: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
+    """Snow lies on what faces up: ground, roofs, cars; wheels keep the middle of the road half clear."""
     cover = np.zeros(group.shape, np.float32)
     for kind, share in (
         (LayoutGroup.TERRAIN, 0.95),
         (LayoutGroup.SIDEWALK, 0.85),
         (LayoutGroup.VEGETATION, 0.45),
-        (LayoutGroup.ROAD, 0.30),
-        (LayoutGroup.BUILDING, 0.08),
+        (LayoutGroup.ROAD, 0.35),
+        (LayoutGroup.ROAD_LINE, 0.15),
+        (LayoutGroup.BUILDING, 0.06),
     ):
         cover[group == kind] = share
     patches = 0.5 + layers.ground_noise(depth_m, horizon_px, rng, 1.5)
     flat = (group == LayoutGroup.ROAD) | (group == LayoutGroup.SIDEWALK) | (group == LayoutGroup.TERRAIN)
     cover = np.where(flat, np.minimum(cover * patches, 0.95), cover)
+    standing = (group == LayoutGroup.BUILDING) | (group == LayoutGroup.VEHICLE) | (seg == SemanticTag.STATIC)
+    on_top = np.clip((upward(depth_m, horizon_px) - 0.35) * 3.0, 0.0, 0.9)
+    cover = np.where(standing, np.maximum(cover, on_top), cover)
     return surface + cover[..., None] * (_colour(0.80, 0.83, 0.88) - surface)
 
 
@@ -276,7 +237,7 @@ def _keep_readable(lit: np.ndarray, source: np.ndarray, seg: np.ndarray, light: 
 def _precipitation(
     lit: np.ndarray, depth_m: np.ndarray, air: _Air, horizon: np.ndarray, light: _Light, seed: int
 ) -> np.ndarray:
-    bright = horizon * 1.1 + 0.05 * light.lamps + 0.02
+    bright = horizon * 1.5 + 0.10 * light.lamps + 0.05
     if air.rain:
         streaks = layers.rain_streaks(depth_m, generator(seed, "streaks"), air.rain)[..., None]
         lit = lit + streaks * (bright - lit)

@@ -94,9 +94,11 @@ def lit_windows(luminance: np.ndarray, seg: np.ndarray, rng: np.random.Generator
     glass = (building & (luminance < 0.55 * around)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(glass, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
+    box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+    long, short = (f(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) for f in (np.maximum, np.minimum))
     brightness = np.where(rng.random(count) < share, rng.uniform(0.5, 1.0, count), 0.0)
-    # A very large dark region is a shaded wall, not a window.
-    brightness[(area < 3) | (area > 0.02 * luminance.size)] = 0.0
+    # A very large dark region is a shaded wall, a ragged or long one an edge or an eave, not a window.
+    brightness[(area < 3) | (area > 0.006 * luminance.size) | (area < 0.62 * box) | (long > 4 * short)] = 0.0
     brightness[0] = 0.0
     return brightness.astype(np.float32)[labels]
 
@@ -128,3 +130,94 @@ def without_cast_shadows(linear: np.ndarray, group: np.ndarray, strength: float)
         level = float(np.quantile(luminance[mask], 0.6))
         gain[mask] = np.clip((level + 1e-3) / (local[mask] + 1e-3), 0.5, 4.0) ** strength
     return linear * gain[..., None]
+
+
+def lit_lenses(rgb: np.ndarray, seg: np.ndarray) -> np.ndarray:
+    """Pixels of traffic lights that burn: in each head the lens whose colour is brightest, not what the sun lights.
+
+    Args:
+        rgb: (H, W, 3) uint8 picture taken by day.
+        seg: (H, W) uint8 CARLA tags.
+
+    Returns:
+        (H, W) bool.
+    """
+    signal = seg == SemanticTag.TRAFFIC_LIGHT
+    burning = np.zeros(seg.shape, bool)
+    if not signal.any():
+        return burning
+    hue, saturation, value = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
+    coloured = signal & (saturation > 110) & (value > 90)
+    lenses = (
+        coloured & ((hue < 12) | (hue > 172)),  # OpenCV's hue is in steps of two degrees
+        coloured & (hue >= 15) & (hue < 38),
+        coloured & (hue >= 42) & (hue < 100),
+    )
+    count, heads = cv2.connectedComponents(signal.astype(np.uint8), connectivity=8)
+    for head in range(1, count):
+        inside = heads == head
+        levels = [float(value[lens & inside].max(initial=0)) for lens in lenses]
+        best = int(np.argmax(levels))
+        # One lens alone may be all that is seen of a head: then only one that is as bright as can be is lit.
+        if sum(level > 0 for level in levels) > 1 or levels[best] >= _ALONE_LEVEL:
+            burning |= lenses[best] & inside & (value >= 0.6 * levels[best])
+    return burning
+
+
+_ALONE_LEVEL = 238.0
+
+
+def upward(depth_m: np.ndarray, horizon_px: float) -> np.ndarray:
+    """How far each surface faces up, by the slope of its depth; the camera is taken for level, 90 degrees wide.
+
+    Args:
+        depth_m: (H, W) float32 metres.
+        horizon_px: row of the horizon.
+
+    Returns:
+        (H, W) float32, 1 for level ground, 0 for walls.
+    """
+    height, width = depth_m.shape
+    focal_px = width / 2.0
+    rays = np.empty((height, width, 3), np.float32)
+    rays[..., 0] = (np.arange(width, dtype=np.float32)[None] - width / 2.0) / focal_px
+    rays[..., 1] = (np.arange(height, dtype=np.float32)[:, None] - horizon_px) / focal_px
+    rays[..., 2] = 1.0
+    points = rays * depth_m[..., None]
+    normal = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
+    up = np.abs(normal[..., 1]) / np.maximum(np.linalg.norm(normal, axis=2), 1e-6)
+    # Across an outline the slope is that of no surface; level ground never changes so fast outside its far end.
+    step = np.maximum(np.abs(np.gradient(depth_m, axis=1)), np.abs(np.gradient(depth_m, axis=0)))
+    outline = cv2.dilate((step > 0.12 * depth_m).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    return np.where(outline, np.float32(0.0), up).astype(np.float32)
+
+
+_CAMERA_HEIGHT_M = 1.6
+_GROUND = (LayoutGroup.ROAD, LayoutGroup.ROAD_LINE, LayoutGroup.SIDEWALK, LayoutGroup.TERRAIN)
+
+
+def guessed_depth_m(group: np.ndarray) -> np.ndarray:
+    """Depth from labels alone: a flat ground seen from 1.6 m with 90 degrees of view, and what stands on it.
+
+    The horizon is where the ground begins, at most in the middle of the picture. Whatever is no ground stands where
+    the ground under it ends; the sky is 1000 m away.
+
+    Args:
+        group: (H, W) uint8 LayoutGroup.
+
+    Returns:
+        (H, W) float32 metres.
+    """
+    height, width = group.shape
+    ground = np.isin(group, _GROUND)
+    rows = np.nonzero(ground.any(axis=1))[0]
+    horizon_px = float(min(rows[0], height / 2.0)) - 0.5 if len(rows) else height / 2.0
+    below = np.maximum(np.arange(height, dtype=np.float32) - horizon_px, 0.5)
+    flat = np.minimum(_CAMERA_HEIGHT_M * width / 2.0 / below, 200.0)
+    depth = np.empty((height, width), np.float32)
+    standing = np.full(width, flat[-1], np.float32)
+    for row in range(height - 1, -1, -1):
+        standing = np.where(ground[row], flat[row], standing)
+        depth[row] = standing
+    depth[group == LayoutGroup.SKY] = 1000.0
+    return depth

@@ -33,7 +33,7 @@ def stars(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return layer
 
 
-_RAIN_LAYERS = ((2.5, 0.12, 30, 0.20), (6.0, 0.07, 100, 0.20), (15.0, 0.035, 220, 0.16))
+_RAIN_LAYERS = ((2.5, 0.20, 18, 0.20), (6.0, 0.12, 110, 0.26), (15.0, 0.06, 260, 0.24))
 """Distance in metres, length as share of the picture height, streaks per 256 px of width, opacity."""
 
 
@@ -51,11 +51,7 @@ def rain_streaks(depth_m: np.ndarray, rng: np.random.Generator, amount: float) -
     height, width = depth_m.shape
     slant = rng.uniform(-0.18, 0.18)
     layer = np.zeros(depth_m.shape, np.float32)
-    for distance_m, length, count, opacity in (
-        (2.5, 0.12, 30, 0.20),
-        (6.0, 0.07, 100, 0.20),
-        (15.0, 0.035, 220, 0.16),
-    ):
+    for distance_m, length, count, opacity in _RAIN_LAYERS:
         one = np.zeros(depth_m.shape, np.uint8)
         number = max(1, int(count * amount * width / 256))
         x, y = rng.uniform(-20, width + 20, number), rng.uniform(-20, height, number)
@@ -71,7 +67,7 @@ def snow_flakes(depth_m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 opacity of falling flakes, near ones larger."""
     height, width = depth_m.shape
     layer = np.zeros(depth_m.shape, np.float32)
-    for distance_m, radius, count in ((3.0, 1.1, 40), (8.0, 0.7, 140), (20.0, 0.4, 320)):
+    for distance_m, radius, count in ((2.0, 1.0, 30), (6.0, 0.6, 130), (15.0, 0.35, 320)):
         one = np.zeros(depth_m.shape, np.uint8)
         for x, y in rng.uniform((0, 0), (width, height), (max(1, int(count * width / 256)), 2)):
             centre = (round(float(x) * 16), round(float(y) * 16))
@@ -104,6 +100,16 @@ def ground_noise(depth_m: np.ndarray, horizon_px: float, rng: np.random.Generato
     return np.where(below, noise, 0.0).astype(np.float32)
 
 
+def lamp_haze(shape: tuple[int, int], horizon_px: float, haze_per_m: float) -> np.ndarray:
+    """(H, W, 3) float32: what lamps scatter in thick air, brightest above the street ahead."""
+    height, width = shape
+    across = (np.arange(width, dtype=np.float32)[None] - width / 2.0) / width
+    above = (np.arange(height, dtype=np.float32)[:, None] - horizon_px) / height
+    glow = np.exp(-((across / 0.45) ** 2) - (above / np.where(above < 0, 0.30, 0.18)) ** 2)
+    thick = min(1.0, haze_per_m / 0.035)
+    return (0.085 * thick * glow)[..., None] * np.array([1.0, 0.80, 0.56], np.float32)
+
+
 def add_glow(
     light: np.ndarray, x_px: float, y_px: float, radius_px: float, colour: np.ndarray, strength: float
 ) -> None:
@@ -125,4 +131,5 @@ def mirrored(picture: np.ndarray, horizon_px: float) -> np.ndarray:
     """The picture as a wet flat ground below `horizon_px` would mirror it, (H, W, 3) float32."""
     height = picture.shape[0]
     rows = np.clip(np.round(2.0 * horizon_px - np.arange(height)), 0, height - 1).astype(np.intp)
-    return cv2.blur(picture[rows], (3, 9))
+    # Ripples smear a mirror image most along the line of sight.
+    return cv2.blur(picture[rows], (5, max(9, int(0.12 * height) | 1)))

@@ -109,7 +109,7 @@ def test_every_variant_says_how_it_was_made(tmp_path: Path):
     root = record(tmp_path / "s")
     run(root, marks={"job_seed": 3})
     variant = Store.read(root).variants("r0/000001", condition="rain-night")[0]
-    assert variant.synthesizer == "procedural-1"
+    assert variant.synthesizer == ProceduralSynthesizer.name
     assert variant.provenance["source"] == "clear-day"
     assert "rain" in variant.provenance["prompt"]["positive"]
     assert variant.provenance["caption"]["by"] == "labels-1"

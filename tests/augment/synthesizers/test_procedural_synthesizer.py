@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from augment.conditions import CONDITIONS, DOMINANT, Condition
-from augment.layout import groups
+from augment.layout import LayoutGroup, groups
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import check_synthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
-from augment.synthesizers.scene_cues import horizon_row_px
+from augment.synthesizers.scene_cues import guessed_depth_m, horizon_row_px, upward
 from carla_server.semantics import SemanticTag
 
 SEEDS = np.arange(4, dtype=np.uint64)
@@ -82,10 +82,55 @@ def test_horizon_is_found_from_road_depths(scenes: FrameBatch):
     assert horizon_row_px(groups(scenes.seg[0]), scenes.depth_m[0]) == pytest.approx(43, abs=2)
 
 
-def test_frames_without_depth_or_recorded_at_night_are_refused(scenes: FrameBatch):
-    targets = [CONDITIONS["fog-day"]] * 4
-    with pytest.raises(ValueError, match="depth_m"):
-        ProceduralSynthesizer()(replace(scenes, depth_m=None), targets, SEEDS)
+def test_frames_recorded_at_night_are_refused(scenes: FrameBatch):
     night = replace(scenes, sources=(Condition("clear", "night"),) * 4)
     with pytest.raises(ValueError, match="clear-night"):
-        ProceduralSynthesizer()(night, targets, SEEDS)
+        ProceduralSynthesizer()(night, [CONDITIONS["fog-day"]] * 4, SEEDS)
+
+
+def test_without_depth_a_flat_road_is_assumed_and_fog_still_hides_what_is_far(scenes: FrameBatch):
+    fog = shown(replace(scenes, depth_m=None), "fog-day")
+    rows = np.arange(scenes.seg.shape[1])[None, :, None]
+    road = scenes.seg == SemanticTag.ROADS
+    change = np.abs(fog - scenes.rgb).mean(axis=3)
+    assert change[road & (rows < 50)].mean() > 1.5 * change[road & (rows > 85)].mean()
+
+
+def test_a_guessed_depth_grows_towards_the_horizon_and_things_stand_where_they_touch_the_ground(scenes: FrameBatch):
+    group = groups(scenes.seg[0])
+    depth_m = guessed_depth_m(group)
+    road = depth_m[50:, 5]
+    assert (np.diff(road) < 0).all()
+    assert (depth_m[group == LayoutGroup.SKY] == 1000.0).all()
+    car = group == LayoutGroup.VEHICLE
+    foot = int(np.nonzero(car)[0].max()) + 1
+    column = int(np.nonzero(car)[1].mean())
+    assert depth_m[car].std() < 0.5
+    assert depth_m[foot, column] == pytest.approx(depth_m[car].mean(), rel=0.2)
+
+
+def test_only_the_burning_lens_of_a_traffic_light_shines_at_night(scenes: FrameBatch):
+    rgb, seg = scenes.rgb.copy(), scenes.seg.copy()
+    seg[:, 16:28, 100:104] = SemanticTag.TRAFFIC_LIGHT
+    rgb[:, 16:28, 100:104] = (20, 20, 20)
+    rgb[:, 17:19, 100:104] = (225, 22, 18)  # an unlit lens in the sun
+    rgb[:, 21:23, 100:104] = (252, 236, 24)
+    rgb[:, 25:27, 100:104] = (21, 222, 150)
+    night = shown(replace(scenes, rgb=rgb, seg=seg), "clear-night").max(axis=3)
+    yellow = night[:, 21:23, 100:104].mean()
+    assert yellow > 150
+    assert yellow > 1.5 * night[:, 25:27, 100:104].mean()
+
+
+def test_snow_lies_on_what_faces_up(scenes: FrameBatch):
+    snow = shown(scenes, "snow-day")
+    walls, pavement = scenes.seg == SemanticTag.BUILDINGS, scenes.seg == SemanticTag.SIDEWALKS
+    assert snow[pavement].mean() > 215
+    assert snow[pavement].mean() > snow[walls].mean() + 30
+
+
+def test_level_ground_faces_up_and_walls_do_not(scenes: FrameBatch):
+    assert scenes.depth_m is not None
+    up = upward(scenes.depth_m[0], 43.2)
+    assert np.median(up[60:][scenes.seg[0, 60:] == SemanticTag.ROADS]) > 0.9
+    assert np.median(up[scenes.seg[0] == SemanticTag.BUILDINGS]) < 0.3
