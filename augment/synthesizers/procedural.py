@@ -21,6 +21,7 @@ from augment.synthesizers.own_light import add_lamps, lamp_light
 from augment.synthesizers.scene_cues import (
     guessed_depth_m,
     horizon_row_px,
+    lit_lenses,
     luminance_of,
     upward,
     without_cast_shadows,
@@ -148,6 +149,7 @@ def _paint(rgb: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, target: Condit
     if light.lamps:
         haze = haze + light.lamps * layers.lamp_haze(depth_m.shape, horizon_px, air.haze_per_m)
     lit = haze + (lit - haze) * clear_share[..., None]
+    lit = _through_haze(lit, source, lit_lenses(rgb, seg), clear_share)
     lit = _precipitation(lit, depth_m, air, horizon, light, seed)
     if light.lamps == 1.0:
         grain = generator(seed, "sensor noise").standard_normal(lit.shape[:2], dtype=np.float32)
@@ -232,6 +234,12 @@ def _keep_readable(lit: np.ndarray, source: np.ndarray, seg: np.ndarray, light: 
     floor[seg == SemanticTag.TRAFFIC_SIGNS] = max(0.08, 0.6 * dim)
     floor[seg == SemanticTag.TRAFFIC_LIGHT] = max(0.06, 0.6 * dim)
     return np.maximum(lit, source * floor[..., None])
+
+
+def _through_haze(lit: np.ndarray, source: np.ndarray, burning: np.ndarray, clear_share: np.ndarray) -> np.ndarray:
+    """What burns is seen farther through haze than what is lit: by the root of the share that gets through."""
+    share = np.where(burning, np.sqrt(clear_share), np.float32(0.0))[..., None]
+    return lit + share * (source - lit)
 
 
 def _precipitation(
