@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.lamp_states import find_lamps, shows
+from benchmarks.variants import TARGETS, compare_segmenters
+from carla_server.semantics import SemanticTag
+
+LENSES = {
+    "red": ((235, 22, 18), slice(12, 16)),
+    "yellow": ((236, 220, 24), slice(20, 24)),
+    "green": ((21, 222, 150), slice(28, 32)),
+}
+
+
+def head(burning: str, unlit: float, washed: float = 0.0) -> np.ndarray:
+    """A traffic light whose lens `burning` is as bright as can be and whose others are `unlit` times that."""
+    rgb = np.full((48, 64, 3), 60.0)
+    rgb[8:36, 20:28] = 20
+    for name, (colour, rows) in LENSES.items():
+        rgb[rows, 22:26] = np.array(colour) * (1.06 if name == burning else unlit)
+    return (rgb + washed * (200 - rgb)).clip(0, 255).astype(np.uint8)
+
+
+def labels() -> np.ndarray:
+    seg = np.full((48, 64), SemanticTag.SKY, np.uint8)
+    seg[8:36, 20:28] = SemanticTag.TRAFFIC_LIGHT
+    return seg
+
+
+def test_the_burning_lens_is_read_from_the_night_and_found_again_by_day():
+    for colour in LENSES:
+        lamps = find_lamps(head(colour, 0.92), head(colour, 0.15), labels())
+        assert [list(LENSES)[lamp.colour] for lamp in lamps] == [colour]
+        assert shows(lamps[0], head(colour, 0.92))
+        others = [name for name in LENSES if name != colour]
+        assert not any(shows(lamps[0], head(other, 0.15)) for other in others)
+
+
+def test_a_lens_that_fog_has_washed_out_is_not_kept():
+    lamps = find_lamps(head("red", 0.92), head("red", 0.15), labels())
+    assert shows(lamps[0], head("red", 0.3, washed=0.3))
+    assert not shows(lamps[0], head("red", 0.3, washed=0.95))
+
+
+def test_a_head_in_which_nothing_burns_has_no_lamp():
+    assert find_lamps(head("none", 0.9), head("none", 0.1), labels()) == []
+
+
+def test_ratios_are_of_pooled_confusions_and_their_intervals_hold_them():
+    rng = np.random.default_rng(0)
+    true = np.zeros((1, len(TARGETS), 20, 12, 12), np.int64)
+    true[..., range(12), range(12)] = 90
+    true[..., range(12), np.roll(range(12), 1)] = 10
+    worse = true.copy()
+    moved = rng.integers(20, 40, worse.shape[:3])
+    for k in range(12):
+        worse[..., k, k] -= moved
+        worse[..., k, (k + 1) % 12] += moved
+    compared = compare_segmenters(true, worse)
+    assert compared["miou"]["true"] == 90 / 110
+    for name in ("miou", "lane paint", "traffic light", "person"):
+        assert 0.4 < compared[name]["low"] <= compared[name]["ratio"] <= compared[name]["high"] < 0.7
+    assert compare_segmenters(true, true)["miou"]["ratio"] == 1.0
