@@ -277,10 +277,10 @@ def test_a_fallback_is_stored_under_its_own_name_and_says_for_whom(tmp_path: Pat
     assert (report.made, report.by_fallback, report.failed) == (6, 6, 0)
     store = Store.read(root)
     assert store.variants(synthesizer="painted-1") == []
-    for variant in store.variants(synthesizer="procedural-1"):
+    for variant in store.variants(synthesizer=ProceduralSynthesizer.name):
         assert variant.provenance["fallback_for"] == "painted-1"
         assert len(variant.provenance["guard"]["rejected_before"]) == 2
-    assert all("made by procedural-1 instead" in f.reason for f in store.failures())
+    assert all(f"made by {ProceduralSynthesizer.name} instead" in f.reason for f in store.failures())
     again = run(root, Broken(), **options)
     assert (again.kept, again.made, again.failed_earlier) == (6, 0, 0)
 
