@@ -132,6 +132,16 @@ class DriveEnv(gymnasium.Env):
         return self._rig.actor_id("rgb")
 
     @property
+    def camera(self) -> CameraSpec:
+        """The camera that all pictures are seen with."""
+        return self._camera
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What `info["frame"]` holds: `rgb`, `seg`, `depth_m`."""
+        return tuple(self._modalities)
+
+    @property
     def camera_size_px(self) -> tuple[int, int]:
         """Width and height of the pictures."""
         return self._camera.width_px, self._camera.height_px

@@ -10,7 +10,7 @@ import pytest
 
 import carla_agents  # noqa: F401 - registers the environment
 from augment.conditions import DOMINANT, HELD_OUT, Condition
-from augment.relight_observation import RelightObservation
+from augment.online.relight_observation import RelightObservation
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import check_synthesizer, drawn_scenes
 from augment.synthesizers.relight import LiveTruth, RelightSynthesizer, StoredTruth, live_frame_key

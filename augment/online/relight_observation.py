@@ -8,10 +8,9 @@ import gymnasium
 import numpy as np
 
 from augment.conditions import Condition
-from augment.synthesizers.relight import LiveTruth, live_frame_key
+from augment.online.live_relight import DriveTruth
 from carla_agents.gym.env import DriveEnv
 from carla_agents.simulator.frame import Frame
-from carla_agents.simulator.relighter import Relighter
 
 
 class RelightObservation(gymnasium.Wrapper):
@@ -35,9 +34,8 @@ class RelightObservation(gymnasium.Wrapper):
             raise ValueError("conditions is empty; name at least one to be seen")
         if not isinstance(env.unwrapped, DriveEnv) or "rgb" not in env.observation_space.spaces:  # type: ignore[attr-defined]
             raise ValueError(f"{env} is no carla_agents:Drive-v0 with rgb=True")
-        self._drive: DriveEnv = env.unwrapped
         self._conditions = conditions
-        self._relighter: Relighter | None = None
+        self._truth = DriveTruth(env.unwrapped)
         self._rng = np.random.default_rng(0)
         self.condition = conditions[0]
 
@@ -46,14 +44,10 @@ class RelightObservation(gymnasium.Wrapper):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begins an episode under one of the conditions, which `info["condition"]` names."""
         observation, info = self.env.reset(seed=seed, options=options)
-        drive = self._drive
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         self.condition = self._conditions[int(self._rng.integers(len(self._conditions)))]
-        if self._relighter is not None:
-            self._relighter.close()  # the session may be another one
-        self._relighter = Relighter(drive.session)
-        self._truth = LiveTruth(self._relighter, drive.camera_id, drive.camera_size_px, drive.vehicle_ids)
+        self._truth.begin()
         return self._shown(observation, info["frame"]), {**info, "condition": self.condition.name}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:  # type: ignore[override]
@@ -64,11 +58,9 @@ class RelightObservation(gymnasium.Wrapper):
 
     def close(self) -> None:
         """Closes the connection and the environment."""
-        if self._relighter is not None:
-            self._relighter.close()
-            self._relighter = None
+        self._truth.close()
         self.env.close()
 
     def _shown(self, observation: dict[str, np.ndarray], frame: Frame) -> dict[str, np.ndarray]:
-        (picture,) = self._truth.pictures(live_frame_key(frame.frame_id), [self.condition])
+        (picture,) = self._truth.pictures(self._truth.key_of(frame), [self.condition])
         return {**observation, "rgb": picture}

@@ -1,0 +1,1 @@
+"""Other weather and light in the driving loop: an augmenter with a budget, and wrappers for environments."""
