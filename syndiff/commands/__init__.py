@@ -14,6 +14,7 @@ from syndiff.commands.import_data import ImportData
 from syndiff.commands.merge_results import MergeResults
 from syndiff.commands.mmseg_weights import MmsegWeightsList
 from syndiff.commands.pairs import Pairs
+from syndiff.commands.presets import Presets
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.stats import Stats
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "pairs": Pairs,
     "import": ImportData,
     "synthesize": Synthesize,
+    "presets": Presets,
     "train": Train,
     "train-controlnet": TrainControlnet,
     "train-condition-classifier": TrainConditionClassifier,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from augment.layout import GROUP_COUNT, LayoutGroup, ade20k_image, groups, one_hot_groups, palette_image
+from carla_agents.segmentation.street_sets import BDD100K, WAYMO
 from carla_server.semantics import PALETTE_RGB, SemanticTag
 
 
@@ -26,3 +27,11 @@ def test_control_images_take_any_byte_and_show_roads_in_their_palettes_colour():
     assert palette_image(seg)[0, 1].tolist() == PALETTE_RGB[SemanticTag.ROADS].tolist()
     assert ade20k_image(seg)[0, 1].tolist() == [140, 140, 140]
     assert palette_image(seg)[15, 15].tolist() == [0, 0, 0]
+
+
+def test_labels_of_other_data_sets_get_the_same_ade20k_colours_as_carlas():
+    car, sign = ade20k_image(np.array([[SemanticTag.CAR, SemanticTag.TRAFFIC_SIGNS]], np.uint8))[0].tolist()
+    assert (car, sign) == ([0, 102, 200], [255, 5, 153])
+    assert ade20k_image(np.array([[13, 7]], np.uint8), BDD100K)[0].tolist() == [car, sign]
+    assert ade20k_image(np.array([[2, 17]], np.uint8), WAYMO)[0].tolist() == [car, sign]
+    assert ade20k_image(np.array([[255, 0]], np.uint8), WAYMO)[0].tolist() == [[0, 0, 0], [0, 0, 0]]
