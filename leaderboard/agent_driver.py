@@ -7,8 +7,6 @@ per tick, then `destroy`. Whatever the agent does wrong ends its drive with the 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import inspect
 import math
 import sys
 import traceback
@@ -27,6 +25,8 @@ from carla_agents.simulator.errors import SensorTimeout, ServerLost, SimulatorEr
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.session import Session
 from leaderboard.agent_augmentation import CameraAugmentation
+from leaderboard.agent_loading import load_agent_class, takes_only_a_path
+from leaderboard.agent_process import AgentProcess
 from leaderboard.autoagents.agent_wrapper import AgentError, AgentWrapper, AgentWrapperFactory
 from leaderboard.autoagents.sensor_rules import MAX_RADIUS_M, SENSOR_ICONS, check_sensors
 from leaderboard.drive import DriverFailed, DriveView
@@ -42,10 +42,6 @@ Interface = Literal["1.0", "2.x", "bench2drive"]
 
 _SPACING_M: dict[str, float] = {"1.0": 50.0, "2.x": 200.0, "bench2drive": 50.0}
 _BENCH2DRIVE_RADIUS_M = 100.0
-
-
-class AgentFileError(ValueError):
-    """An agent's file cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +63,8 @@ class AgentConfig:
     """How long the agent may take to be set up, and for one step."""
     sensor_timeout_s: float = 10.0
     """How long the agent's sensors may take for one frame."""
-
-
-def load_agent_class(path: Path) -> type:
-    """The agent's class: the file's folder is put on `sys.path`, and `get_entry_point()` names the class.
-
-    Raises:
-        AgentFileError: no such file, it raises on import, or it lacks `get_entry_point`.
-    """
-    if not path.is_file():
-        raise AgentFileError(f"agent file {path} does not exist")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise AgentFileError(f"agent file {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise AgentFileError(f"agent file {path} cannot be imported: {type(error).__name__}: {error}") from error
-    entry = getattr(module, "get_entry_point", None)
-    if entry is None:
-        raise AgentFileError(f"agent file {path} has no function get_entry_point(); it must return the class's name")
-    found = getattr(module, str(entry()), None)
-    if not inspect.isclass(found):
-        raise AgentFileError(f"get_entry_point() of {path} names {entry()!r}, which is no class of that file")
-    return found
+    agent_python: Path | None = None
+    """Interpreter, or folder of an environment, in which the agent runs; None: in this process."""
 
 
 class AgentDriver:
@@ -125,7 +94,17 @@ class AgentDriver:
         self.sensor_icons: list[str] | None = None
         self.metric_info: list[dict[str, Any]] = []
         self._augmentation = augmentation
-        self._class = load_agent_class(config.agent_path)
+        self._class: type | None = None
+        self._process: AgentProcess | None = None
+        if config.agent_python is None:
+            self._class = load_agent_class(config.agent_path)
+        else:
+            self._process = AgentProcess(
+                config.agent_python,
+                config.agent_path,
+                config.timeout_s,
+                metric=config.interface == "bench2drive",
+            )
         self._agent: Any = None
         self._wrapper: AgentWrapper | None = None
         self._session: Session | None = None
@@ -149,6 +128,8 @@ class AgentDriver:
         _fill_data_provider(session, ego, plan)
         try:
             with TimeLimit(self.config.timeout_s, "the agent's set-up"):
+                if self._process is not None:
+                    self._process.begin(session.config.host, session.config.port or 0, ego.id, plan)
                 sensors = self._set_up(session, plan)
             self._put_sensors(session, ego, sensors, seed)
         except (DriverFailed, SimulatorError):
@@ -194,16 +175,22 @@ class AgentDriver:
             except Exception as error:
                 print(f"the agent's destroy() raised {type(error).__name__}: {error}", file=sys.stderr)
 
+    def close(self) -> None:
+        """End the agent's own process, if it has one; `begin` would start it anew."""
+        self.end()
+        if self._process is not None:
+            self._process.close()
+
     def _set_up(self, session: Session, plan: list[tuple[carla.Transform, RoadOption]]) -> list[dict[str, Any]]:
         config = self.config
         setup_text = config.agent_config
         if config.interface == "bench2drive":
             setup_text = f"{setup_text}+{self.save_name}"
-        by_path = takes_only_a_path(self._class)
+        make, by_path = self._maker()
         if by_path:
-            self._agent = self._class(setup_text)
+            self._agent = make(setup_text)
         else:
-            self._agent = self._class(session.config.host, session.config.port, config.debug)
+            self._agent = make(session.config.host, session.config.port, config.debug)
         self._agent.plan_spacing_m = _SPACING_M["1.0" if by_path else config.interface]
         gps = location_route_to_gps(plan, *_get_latlon_ref(session.map))
         self._agent.set_global_plan(gps, plan)
@@ -217,6 +204,14 @@ class AgentDriver:
             raise DriverFailed(SENSORS_INVALID, str(error)) from error
         self.sensor_icons = [SENSOR_ICONS[sensor["type"]] for sensor in sensors]
         return sensors
+
+    def _maker(self) -> tuple[Callable[..., Any], bool]:
+        """What makes the agent, and whether it is made as in Leaderboard 1.0."""
+        if self._process is not None:
+            return self._process.make, self._process.takes_only_a_path
+        if self._class is None:
+            raise RuntimeError("an AgentDriver has a class or a process")
+        return self._class, takes_only_a_path(self._class)
 
     def _put_sensors(
         self, session: Session, ego: carla.Vehicle, sensors: Sequence[dict[str, Any]], seed: int
@@ -256,14 +251,6 @@ def plan_of(route: Route) -> list[tuple[carla.Transform, RoadOption]]:
         )
         for (x, y, z), yaw_rad, command in zip(route.points_m, route.yaw_rad, route.commands, strict=True)
     ]
-
-
-def takes_only_a_path(agent_class: type) -> bool:
-    """Whether the class is made as in Leaderboard 1.0, `Agent(path_to_conf_file)`, and calls `setup` itself."""
-    parameters = inspect.signature(agent_class).parameters.values()
-    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
-        return False
-    return sum(parameter.kind is not inspect.Parameter.KEYWORD_ONLY for parameter in parameters) == 1
 
 
 def checked_control(control: Any) -> Control:

@@ -93,6 +93,12 @@ def parser() -> argparse.ArgumentParser:
     add("--interface", default="auto", choices=["auto", "1.0", "2.x", "bench2drive"], help="whose conventions")
     add("--metric", default="2.0", choices=[metric.value for metric in Metric], help="whose penalties")
     add("--vehicles", type=int, default=10, help="other cars")
+    add(
+        "--agent-python",
+        default=None,
+        type=Path,
+        help="interpreter or environment's folder in which the agent runs, with its own Python and packages",
+    )
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
     return made
 
@@ -138,7 +144,15 @@ class LeaderboardEvaluator:
         if args.augment is not None:
             target = Condition.parse(args.augment)
             augmentation = CameraAugmentation(ProceduralSynthesizer(), _CONDITION, target, args.traffic_manager_seed)
-        config = AgentConfig(Path(args.agent), args.agent_config, args.track, interface, args.debug > 0, args.timeout)
+        config = AgentConfig(
+            Path(args.agent),
+            args.agent_config,
+            args.track,
+            interface,
+            args.debug > 0,
+            args.timeout,
+            agent_python=args.agent_python,
+        )
         self._driver = AgentDriver(config, augmentation)
         self._indexer = RouteIndexer(args.routes, args.repetitions, args.routes_subset, args.scenarios or None)
         self._interface = interface
@@ -169,7 +183,7 @@ class LeaderboardEvaluator:
                     return True
                 self._save(args, "Started")
         finally:
-            self._driver.end()
+            self._driver.close()
             if self._session is not None:
                 self._session.close()
         self._save(args, "Finished")

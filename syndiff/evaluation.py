@@ -56,7 +56,7 @@ def run_evaluation(options: Evaluate) -> int:
         else:
             results = evaluate_with_progress(simulator_config(options), driver, name, config, options.out)
     if isinstance(driver, AgentDriver):
-        driver.end()
+        driver.close()
     if results.missing():
         print(
             f"partial: {len(results.missing())} of {len(results.planned)} drives have no record "
@@ -99,10 +99,14 @@ def driver_of(options: Evaluate) -> tuple[Driver, str]:
         ValueError: options that do not go together, or a file that cannot be used.
     """
     if options.agent is None:
+        if options.agent_python is not None:
+            raise ValueError("--agent-python is for --agent; policies of this project run in this interpreter")
         return make_driver(options.policy, blank_camera=options.blank_camera)
     if options.policy is not None or options.blank_camera:
         raise ValueError("--agent does not go together with --policy or --blank-camera")
-    config = AgentConfig(options.agent, options.agent_config, options.track, options.interface)
+    config = AgentConfig(
+        options.agent, options.agent_config, options.track, options.interface, agent_python=options.agent_python
+    )
     digest = hashlib.sha256(options.agent.read_bytes()).hexdigest()[:12]
     return AgentDriver(config), f"{options.agent.stem}-{digest}-{options.track}"
 

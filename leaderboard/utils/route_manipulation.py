@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import carla
@@ -92,7 +91,7 @@ def interpolate_trajectory(
     planner = GlobalRoutePlanner(carla_map, hop_resolution)
     route = [
         (waypoint.transform, option)
-        for origin, target in pairwise(waypoints_trajectory)
+        for origin, target in zip(waypoints_trajectory, waypoints_trajectory[1:])  # noqa: RUF007 - for old Pythons
         for waypoint, option in planner.trace_route(_location(origin), _location(target))
     ]
     return location_route_to_gps(route, *_get_latlon_ref(carla_map)), route

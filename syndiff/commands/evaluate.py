@@ -19,6 +19,8 @@ class Evaluate:
     """Instead of a policy: Python file of an agent written for CARLA's Leaderboard."""
     agent_config: str = ""
     """Handed to the agent's setup."""
+    agent_python: Path | None = None
+    """Interpreter, or folder of an environment, in which the agent runs: an older Python with its own torch."""
     track: Literal["SENSORS", "MAP", "SENSORS_QUALIFIER", "MAP_QUALIFIER", "COLLECTION"] = "SENSORS"
     """Which sensors the agent may have."""
     interface: Literal["1.0", "2.x", "bench2drive"] = "2.x"
