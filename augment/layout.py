@@ -75,18 +75,6 @@ def groups(seg: np.ndarray) -> np.ndarray:
     return GROUP_OF_TAG[seg]
 
 
-def one_hot_groups(seg: np.ndarray) -> np.ndarray:
-    """One channel per group.
-
-    Args:
-        seg: (N, H, W) uint8 CARLA tags.
-
-    Returns:
-        (N, GROUP_COUNT, H, W) float32 of zeros and ones.
-    """
-    return (groups(seg)[:, None] == np.arange(GROUP_COUNT, dtype=np.uint8)[None, :, None, None]).astype(np.float32)
-
-
 def palette_image(seg: np.ndarray) -> np.ndarray:
     """Tags as CARLA's Cityscapes palette shows them.
 

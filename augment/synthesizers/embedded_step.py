@@ -1,12 +1,12 @@
 """`EmbeddedStep`: the whole step of the embedded model as one graph, from a picture to a picture.
 
-    levels of the variant = (1 + gain) levels of the source + displacement
+    levels of the variant = (1 + gain) levels of the source + offset + displacement
                             + streak strength x streaks + point strength x points + window light x lit cells
 
-Gain and strengths vary slowly over the picture, displacement and window light from pixel to pixel. Streaks, points
-and lit cells are the noise: what is random in rain, stars and windows is drawn outside (`embedded_noise`), and the
-network, which does not see it, says how strong and of what colour it is at each place. So edges stay those of the
-source, and one step is not an average over all rains.
+Gain and offset are smooth over the picture, but each layout group has its own, so tone and haze change exactly at the
+edges of the labels; displacement and window light change from pixel to pixel. Streaks, points and lit cells are the
+noise: what is random in rain, stars and windows is drawn outside (`embedded_noise`), and the network, which does not
+see it, says how strong and of what colour it is at each place. So one step is not an average over all rains.
 """
 
 from __future__ import annotations
@@ -75,9 +75,11 @@ class EmbeddedStep(torch.nn.Module):
         fields = functional.interpolate(
             change[:, 2 * LATENT_CHANNELS :], scale_factor=float(CODEC_FACTOR), mode="bilinear", align_corners=False
         )
-        gain, streak, point = fields[:, 0:3], fields[:, 3:6], fields[:, 6:9]
+        gains, offsets, streak, point = fields.split((GROUP_COUNT, 3 * GROUP_COUNT, 3, 3), dim=1)
+        gain = (gains * one_hot).sum(1, keepdim=True)
+        offset = (offsets.unflatten(1, (3, GROUP_COUNT)) * one_hot[:, None]).sum(2)
         drawn = streak * noise[:, 0:1] + point * noise[:, 1:2] + window_light * noise[:, 2:3]
-        return source + gain * source + displacement + drawn
+        return source + gain * source + offset + displacement + drawn
 
 
 def place(rgb: torch.Tensor) -> torch.Tensor:

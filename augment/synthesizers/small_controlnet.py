@@ -24,8 +24,8 @@ from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS
 
 HINT_CHANNELS = 3 + GROUP_COUNT + 1 + 2
 """Levels, one-hot groups, inverse depth, and the pixel's place in the picture (so that training on crops works)."""
-FIELD_CHANNELS = 9
-"""Smooth outputs, three for each colour: gain of the source, strength of streaks, strength of points."""
+FIELD_CHANNELS = 4 * GROUP_COUNT + 6
+"""Smooth outputs: a gain and, by colour, an offset for every group; by colour, strength of streaks and of points."""
 OUTPUT_CHANNELS = 2 * LATENT_CHANNELS + FIELD_CHANNELS
 """Displacement of every pixel, what lit windows add to every pixel, and the smooth fields."""
 WEATHER_CHANNELS = 28

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from augment.layout import GROUP_COUNT, LayoutGroup, ade20k_image, groups, one_hot_groups, palette_image
+from augment.layout import GROUP_COUNT, ade20k_image, groups, palette_image
 from carla_agents.segmentation.street_sets import BDD100K, WAYMO
 from carla_server.semantics import PALETTE_RGB, SemanticTag
 
@@ -10,15 +10,6 @@ from carla_server.semantics import PALETTE_RGB, SemanticTag
 def test_every_tag_has_one_group_and_every_group_but_other_has_a_tag():
     seg = np.array([[int(tag) for tag in SemanticTag]], np.uint8)
     assert set(groups(seg).ravel()) == set(range(GROUP_COUNT))
-
-
-def test_one_hot_groups_mark_each_pixel_once():
-    seg = np.array([[[SemanticTag.CAR, SemanticTag.BUS], [SemanticTag.SKY, 255]]], np.uint8)
-    channels = one_hot_groups(seg)
-    assert channels.shape == (1, GROUP_COUNT, 2, 2)
-    assert (channels.sum(axis=1) == 1.0).all()
-    assert channels[0, LayoutGroup.VEHICLE, 0].tolist() == [1.0, 1.0]
-    assert channels[0, LayoutGroup.OTHER, 1].tolist() == [0.0, 1.0]
 
 
 def test_control_images_take_any_byte_and_show_roads_in_their_palettes_colour():
