@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def steps_bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
+def steps_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
     """Show a bar while the block runs.
 
     Args:
@@ -17,7 +17,7 @@ def steps_bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
         total: number of steps.
 
     Yields:
-        A function of (steps done, short note).
+        A function of (steps done, short note) and, where it is known only now, the number of steps.
     """
     columns = (
         TextColumn(title),
@@ -31,7 +31,7 @@ def steps_bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
     with Progress(*columns) as progress:
         task = progress.add_task(title, total=total, note="")
 
-        def show(done: int, note: str) -> None:
-            progress.update(task, completed=done, note=note)
+        def show(done: int, note: str, of: int | None = None) -> None:
+            progress.update(task, completed=done, note=note, total=of)
 
         yield show

@@ -28,11 +28,6 @@ class Figure:
     high: float | None
     pictures: int
 
-    def __str__(self) -> str:
-        if self.value is None:
-            return "-"
-        return f"{self.value:.3g}" if self.low is None else f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
-
 
 def figure(statistic: Callable[[np.ndarray], np.ndarray], pictures: int, seed: int) -> Figure:
     """A figure with its interval.

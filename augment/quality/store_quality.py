@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +76,14 @@ class MeasuredPicture:
         return CONDITION_NAMES[int(self.reading.condition_scores.argmax())]
 
     @property
+    def verdict(self) -> str | None:
+        """The guard's verdict in words, if the provenance tells."""
+        told = self.guard
+        if told is None:
+            return None
+        return "accepted" if told.get("accepted") else f"rejected ({told.get('reason', 'no reason recorded')})"
+
+    @property
     def guard(self) -> Mapping[str, Any] | None:
         """What the guard said when it was made, if the provenance tells."""
         told = None if self.variant is None else self.variant.provenance.get("guard")
@@ -95,6 +104,7 @@ class GroupQuality:
         class_iou: class -> IoU, None for a class that neither occurs nor is read; empty below 30 pictures.
         condition_rate: share whose condition the classifier names as the target's; None outside `CORE12`.
         distances: name -> distance to true pictures of the condition.
+        guard: verdict recorded with a picture -> number of pictures.
     """
 
     condition: str
@@ -111,6 +121,7 @@ class GroupQuality:
     class_iou: dict[str, float | None]
     condition_rate: Figure | None
     distances: dict[str, Distance]
+    guard: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -311,6 +322,7 @@ def _group(
         else {},
         condition_rate=None if named is None else mean_figure(named, seed),
         distances=_distances(pictures, made_by, reference, ruler, seed),
+        guard=dict(Counter(p.verdict for p in pictures if p.verdict is not None)),
     )
 
 

@@ -15,6 +15,7 @@ from syndiff.commands.merge_results import MergeResults
 from syndiff.commands.mmseg_weights import MmsegWeightsList
 from syndiff.commands.pairs import Pairs
 from syndiff.commands.presets import Presets
+from syndiff.commands.quality import Quality
 from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.stats import Stats
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "import": ImportData,
     "synthesize": Synthesize,
     "presets": Presets,
+    "quality": Quality,
     "train": Train,
     "train-controlnet": TrainControlnet,
     "train-condition-classifier": TrainConditionClassifier,
