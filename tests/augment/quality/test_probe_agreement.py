@@ -53,7 +53,7 @@ def test_a_synthesizer_is_measured_on_held_out_pairs_and_only_on_conditions_they
     train, held_out = pairs.subset(np.arange(4)), pairs.subset(np.arange(4, 6))
     quick = LabelProbeConfig(steps=3, batch_size=2)
     qualities = evaluate_synthesizers([ProceduralSynthesizer()], train, held_out, [HELD_OUT], probe=quick)
-    record = qualities["procedural-1"]["rain-night"].as_record()
+    record = qualities[ProceduralSynthesizer.name]["rain-night"].as_record()
     assert record["copy_source_error"] > record["variant_error"] > 0
     with pytest.raises(ValueError, match="dust-day"):
         evaluate_synthesizers([ProceduralSynthesizer()], train, held_out, [Condition("dust", "day")], probe=quick)
