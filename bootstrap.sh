@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-EXTRAS="augment,train,segmentation,rl,video,dev"
+EXTRAS="augment,train,segmentation,rl,video,openvino,tensorrt-rtx,dev"
 STAMP=".venv/.syndiff-ready"
 GL_PACKAGES="libegl1 libgl1 libgl1-mesa-dri"
 

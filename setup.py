@@ -19,6 +19,7 @@ CORE = [
     "tyro>=0.9.20,<2",
 ]
 TORCH = ["torch>=2.9", "safetensors>=0.4.3"]
+ONNX = [*TORCH, "diffusers>=0.38,<0.43", "onnx>=1.20", "onnxscript>=0.7", "onnxruntime>=1.24"]
 EXTRAS = {
     "augment": [*TORCH, "diffusers>=0.38,<0.43", "transformers>=5,<6", "accelerate>=1.10", "peft>=0.17"],
     "train": TORCH,
@@ -35,7 +36,10 @@ EXTRAS = {
         "ftfy",
         "regex",
     ],
-    "tensorrt": ["onnx>=1.20", "onnxscript>=0.7", "onnxruntime>=1.24", "tensorrt-rtx-cu13>=1.7"],
+    "onnx": ONNX,
+    "openvino": [*ONNX, "openvino>=2026.0"],
+    "tensorrt-rtx": [*ONNX, "tensorrt-rtx-cu13>=1.7"],  # builds engines without a GPU
+    "tensorrt": [*ONNX, "tensorrt-cu13>=10.13"],  # its libraries come from https://pypi.nvidia.com
     "distributed": ["ray>=2.50"],
     "video": ["av>=14"],
     "viewer": ["rerun-sdk>=0.28"],
@@ -45,9 +49,7 @@ EXTRAS = {
         "hypothesis>=6.100",
         "import-linter>=2.5",
         "mypy>=1.15",
-        "onnx>=1.20",  # exported networks are compared with their originals
-        "onnxruntime>=1.24",
-        "onnxscript>=0.7",
+        *ONNX,  # exported networks are compared with their originals
         "psutil>=6",
         "pytest>=8.3",
         "pytest-timeout>=2.3",

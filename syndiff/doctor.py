@@ -31,8 +31,9 @@ DISTRIBUTIONS = {
     "transformers": "augment",
     "stable-baselines3": "rl",
     "av": "video",
-    "tensorrt-rtx-cu13": "tensorrt",
-    "onnxruntime": "tensorrt",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "tensorrt-rtx-cu13": "tensorrt-rtx",
 }
 CLIENT_VERSION = "0.9.16"
 

@@ -1,0 +1,64 @@
+"""`OpenVinoStep`: the embedded step by OpenVINO on the CPU, in 32 bits or, where the CPU has it, in bf16."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+import numpy as np
+
+from augment.export.onnx_graph import OnnxGraph, Precision, require_packages
+from augment.export.sidecar import ExportError
+
+
+class OpenVinoStep:
+    """A `StepRunner`.
+
+    Args:
+        graph: of the embedded step in 32 bits; OpenVINO brings it to the arithmetic wanted.
+        threads: CPU threads.
+        precision: `fp32` or `bf16`.
+
+    Raises:
+        ExportError: OpenVINO is missing, refuses the graph, or the CPU has no bf16 arithmetic.
+    """
+
+    def __init__(self, graph: OnnxGraph, threads: int, precision: Precision) -> None:
+        require_packages("openvino")
+        import openvino
+
+        if graph.precision != "fp32" or precision == "fp16":
+            raise ExportError(f"openvino runs fp32 graphs in fp32 or bf16, not {graph.precision} in {precision}")
+        core = openvino.Core()
+        able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "bf16" and "BF16" not in able:
+            raise ExportError(f"this CPU has no bf16 arithmetic (OpenVINO finds {', '.join(able)}); use fp32")
+        hints = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            # Threads tied to cores would fight with the simulator's, and with those of a second process.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            self._model = core.compile_model(core.read_model(graph.path), "CPU", hints)
+        except Exception as error:
+            raise ExportError(f"OpenVINO {openvino.__version__} cannot compile {graph.path}: {error}") from error
+        self._request = self._model.create_infer_request()
+        self._inputs = {node.get_any_name() for node in self._model.inputs}
+        self.name = "openvino" if precision == "fp32" else f"openvino-{precision}"
+        self.provenance: dict[str, Any] = {
+            "openvino": importlib.metadata.version("openvino"),
+            "graph": graph.sha256,
+            "precision": precision,
+            "device": "cpu",
+            "threads": threads,
+        }
+
+    def __call__(
+        self, rgb: np.ndarray, groups: np.ndarray, depth_m: np.ndarray, weather: np.ndarray, noise: np.ndarray
+    ) -> np.ndarray:
+        arrays = {"rgb": rgb, "groups": groups, "depth_m": depth_m, "weather": weather, "noise": noise}
+        found = self._request.infer({name: arrays[name] for name in arrays if name in self._inputs})
+        # The request owns its result and writes the next one into it.
+        return np.array(found[self._model.output(0)])
