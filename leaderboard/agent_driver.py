@@ -24,6 +24,7 @@ from carla_agents.driving.route import Route
 from carla_agents.simulator.errors import SensorTimeout, ServerLost, SimulatorError
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.session import Session
+from carla_agents.simulator.vehicle_state import VehicleState
 from leaderboard.agent_augmentation import CameraAugmentation
 from leaderboard.agent_loading import load_agent_class, takes_only_a_path
 from leaderboard.agent_process import AgentProcess
@@ -162,8 +163,14 @@ class AgentDriver:
             self._raise_if_simulator_lost(error)
             raise self._failed(CRASHED, error) from error
 
+    def picture_account(self) -> dict[str, int] | None:
+        """What became of the cameras' pictures since the drive began; None without augmentation."""
+        return None if self._augmentation is None else self._augmentation.totals().as_record()
+
     def end(self) -> None:
         """Destroy the agent and its sensors; safe to call twice."""
+        if self._augmentation is not None:
+            self._augmentation.end()
         if self._wrapper is not None and self._session is not None:
             with contextlib.suppress(RuntimeError):  # the simulator may be gone, and the sensors with it
                 self._session.destroy(self._wrapper.actors())
@@ -221,7 +228,9 @@ class AgentDriver:
         self._wrapper = AgentWrapperFactory.get_wrapper(self._agent)
         companions: list[dict[str, Any]] = []
         if self._augmentation is not None:
-            companions = self._augmentation.begin(sensors, seed)
+            companions = self._augmentation.begin(
+                sensors, seed, lambda: VehicleState.read(session.snapshot(), ego.id)
+            )
             interface.after = self._augmentation
         self._wrapper.setup_sensors(ego, [*sensors, *companions])
         session.adopt(self._wrapper.actors())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from augment.conditions import Condition
 from carla_agents.driving.route import Route
@@ -21,6 +21,14 @@ from scenarios.route_files import RouteSpec, read_routes
 
 MAX_ATTEMPTS = 3
 """How often one drive is begun in a row if the Traffic Manager stalls in it."""
+
+
+@runtime_checkable
+class SeesVariants(Protocol):
+    """A driver that may see augmented pictures and keeps account of them."""
+
+    def picture_account(self) -> dict[str, int] | None:
+        """Counts of the last drive, see `augment.online.account.Totals`; None if nothing is augmented."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class EvaluationConfig:
     """How often each route is driven in each condition, with other traffic each time."""
     drive: DriveConfig = field(default_factory=DriveConfig)
     """Traffic, decisions and limits of every drive."""
+    augmentation: dict[str, Any] | None = None
+    """What the driver's pictures go through, as plain values; part of what makes two evaluations the same one."""
 
     def __post_init__(self) -> None:
         if self.repetitions < 1:
@@ -76,7 +86,7 @@ def planned_drives(config: EvaluationConfig, specs: Sequence[RouteSpec]) -> list
 
 def identity(config: EvaluationConfig, driver_name: str) -> dict[str, Any]:
     """What makes two evaluations the same one: configuration, route file, driver, versions."""
-    return {
+    known = {
         "driver": driver_name,
         "routes_sha256": hashlib.sha256(config.routes_path.read_bytes()).hexdigest(),
         "conditions": list(config.conditions),
@@ -84,6 +94,7 @@ def identity(config: EvaluationConfig, driver_name: str) -> dict[str, Any]:
         "drive": asdict(config.drive),
         "carla": importlib.metadata.version("carla"),
     }
+    return known if config.augmentation is None else {**known, "augmentation": config.augmentation}
 
 
 def simulator_identity(session: Session) -> dict[str, Any]:
@@ -208,9 +219,10 @@ def drive_once(
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
     """
     try:
-        return drive_route(session, route, key, driver, config, on_tick, scenarios=spec.scenarios)
+        record = drive_route(session, route, key, driver, config, on_tick, scenarios=spec.scenarios)
     except DriverFailed as error:
         return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
+    return replace(record, pictures=driver.picture_account()) if isinstance(driver, SeesVariants) else record
 
 
 def score_table(by_condition: dict[str, Summary]) -> str:

@@ -16,14 +16,14 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 if __name__ == "__main__" and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     # Run as a script, Python puts this folder first, and `import scenarios` would look for it in here.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from augment.conditions import Condition
-from augment.synthesizers.procedural import ProceduralSynthesizer
+from augment.online.choice import OnlineBackend, make_online_synthesizer
 from carla_agents.driving.road_graph import NoRoute
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
@@ -100,6 +100,10 @@ def parser() -> argparse.ArgumentParser:
         help="interpreter or environment's folder in which the agent runs, with its own Python and packages",
     )
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
+    add(
+        "--synthesizer", default="procedural", choices=["procedural", "embedded"], help="who makes it"
+    )
+    add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs the embedded network")
     return made
 
 
@@ -143,7 +147,8 @@ class LeaderboardEvaluator:
         augmentation = None
         if args.augment is not None:
             target = Condition.parse(args.augment)
-            augmentation = CameraAugmentation(ProceduralSynthesizer(), _CONDITION, target, args.traffic_manager_seed)
+            made = make_online_synthesizer(args.synthesizer, args.backend)
+            augmentation = CameraAugmentation(made, _CONDITION, target, args.traffic_manager_seed)
         config = AgentConfig(
             Path(args.agent),
             args.agent_config,

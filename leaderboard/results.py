@@ -61,6 +61,7 @@ class DriveRecord:
         infractions: in order of time.
         route_length_m: planned length.
         duration_s: simulation time.
+        pictures: what became of the driver's pictures if they were augmented: frames, counts per outcome, misses.
     """
 
     key: DriveKey
@@ -69,6 +70,7 @@ class DriveRecord:
     infractions: tuple[Infraction, ...]
     route_length_m: float
     duration_s: float
+    pictures: dict[str, int] | None = None
 
     def score(self, metric: Metric) -> RouteScore:
         """The drive's three numbers."""
@@ -286,7 +288,10 @@ def _read(path: Path) -> dict[str, Any]:
 def record_to_json(record: DriveRecord) -> dict[str, Any]:
     """A record as plain values, with the scores of every formula."""
     scores = {metric.value: asdict(record.score(metric)) for metric in Metric}
-    return {**asdict(record), "key": str(record.key), "success": record.success, "scores": scores}
+    content = asdict(record)
+    if record.pictures is None:
+        del content["pictures"]
+    return {**content, "key": str(record.key), "success": record.success, "scores": scores}
 
 
 def record_from_json(content: dict[str, Any]) -> DriveRecord:
@@ -304,6 +309,7 @@ def record_from_json(content: dict[str, Any]) -> DriveRecord:
             infractions,
             float(content["route_length_m"]),
             float(content["duration_s"]),
+            content.get("pictures"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"a record of the result file cannot be read: {error}") from error

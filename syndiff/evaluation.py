@@ -12,10 +12,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from augment.conditions import Condition
 from carla_agents.policies.aim import WEIGHTS_NAME, AimPolicy
 from carla_agents.policies.blank import BlankCamera
 from carla_agents.simulator.session import Session, SimulatorConfig
+from leaderboard.agent_augmentation import CameraAugmentation
 from leaderboard.agent_driver import AgentConfig, AgentDriver
+from leaderboard.augmented_driver import AugmentedPolicyDriver
 from leaderboard.drive import DriveConfig, Driver, OnTick
 from leaderboard.drivers import ExpertDriver, PolicyDriver
 from leaderboard.evaluate import (
@@ -33,6 +36,7 @@ from leaderboard.shards import shard_of, slurm_script
 from leaderboard.simulator_launch import LaunchConfig
 from leaderboard.supervise import SuperviseConfig, supervise
 from syndiff.commands.evaluate import Evaluate
+from syndiff.online import augmentation_identity, online_config, online_synthesizer, pictures_text, source_of
 from syndiff.progress import steps_bar
 
 
@@ -55,7 +59,7 @@ def run_evaluation(options: Evaluate) -> int:
             results = _supervised(options, config, name, launches or [None])
         else:
             results = evaluate_with_progress(simulator_config(options), driver, name, config, options.out)
-    if isinstance(driver, AgentDriver):
+    if isinstance(driver, AgentDriver | AugmentedPolicyDriver):
         driver.close()
     if results.missing():
         print(
@@ -69,6 +73,9 @@ def run_evaluation(options: Evaluate) -> int:
         return 0
     metric = Metric(options.metric)
     print(score_table(results.by_condition(metric)))
+    pictures = pictures_text(results.records.values())
+    if pictures:
+        print(pictures)
     print(headline(results, metric))
     return 0
 
@@ -89,6 +96,7 @@ def evaluation_config(options: Evaluate) -> Iterator[EvaluationConfig]:
             conditions=options.conditions,
             repetitions=options.repetitions,
             drive=drive,
+            augmentation=augmentation_identity(options),
         )
 
 
@@ -101,6 +109,8 @@ def driver_of(options: Evaluate) -> tuple[Driver, str]:
     if options.agent is None:
         if options.agent_python is not None:
             raise ValueError("--agent-python is for --agent; policies of this project run in this interpreter")
+        if options.augment is not None:
+            return _augmented_policy(options)
         return make_driver(options.policy, blank_camera=options.blank_camera)
     if options.policy is not None or options.blank_camera:
         raise ValueError("--agent does not go together with --policy or --blank-camera")
@@ -108,7 +118,35 @@ def driver_of(options: Evaluate) -> tuple[Driver, str]:
         options.agent, options.agent_config, options.track, options.interface, agent_python=options.agent_python
     )
     digest = hashlib.sha256(options.agent.read_bytes()).hexdigest()[:12]
-    return AgentDriver(config), f"{options.agent.stem}-{digest}-{options.track}"
+    name = f"{options.agent.stem}-{digest}-{options.track}"
+    if options.augment is None:
+        return AgentDriver(config), name
+    synthesizer = online_synthesizer(options)
+    if synthesizer is None:
+        raise ValueError("--synthesizer relight needs --policy: it does not know the cameras of an --agent")
+    augmentation = CameraAugmentation(
+        synthesizer, source_of(options), Condition.parse(options.augment), options.seed, online_config(options)
+    )
+    return AgentDriver(config, augmentation), f"{name}-sees-{options.augment}"
+
+
+def _augmented_policy(options: Evaluate) -> tuple[Driver, str]:
+    if options.policy is None or options.blank_camera:
+        raise ValueError(
+            "--augment needs --policy or --agent: the expert has no camera, a blank one shows nothing"
+        )
+    plain, name = make_driver(options.policy)
+    assert isinstance(plain, PolicyDriver) and options.augment is not None  # noqa: S101, PT018 - just made
+    driver = AugmentedPolicyDriver(
+        plain.policy,
+        online_synthesizer(options),
+        source_of(options),
+        Condition.parse(options.augment),
+        DriveConfig().ticks_per_decision,
+        options.seed,
+        online_config(options),
+    )
+    return driver, f"{name}-sees-{options.augment}"
 
 
 def make_driver(policy: Path | None, *, blank_camera: bool = False) -> tuple[Driver, str]:

@@ -21,6 +21,7 @@ from leaderboard.statistics import (
     rates_by_condition,
 )
 from syndiff.commands.stats import Stats
+from syndiff.online import pictures_table, pictures_text
 from syndiff.report.infraction_map import infraction_map
 from syndiff.report.page import Page
 
@@ -198,7 +199,8 @@ class Report:
         header, rows = self.infraction_table()
         lines += [*_columns(header, rows), ""] if rows else ["no infractions", ""]
         lines += [line for line in (self.comparison_text(), *self.bench2drive_text()) if line]
-        return "\n".join([*lines, self.headline()])
+        pictures = pictures_text(self._records.values())
+        return "\n".join([*lines, *([pictures] if pictures else []), self.headline()])
 
     def page(self, files: Sequence[Ingested], baseline: Path | None) -> Page:
         """The page."""
@@ -209,6 +211,15 @@ class Report:
             page.paragraph(f"{self.comparison_text()} (baseline: {baseline}).")
         page.heading("Per condition")
         page.table(*self.condition_table())
+        pictures = pictures_table(self._records.values())
+        if pictures is not None:
+            page.heading("Pictures that the driver saw")
+            page.paragraph(
+                "Fresh: the variant of this very frame. Warped: an earlier variant moved to this view. Missed: the "
+                "variant was not ready in time. Failed: it could not be made. Missed and failed frames showed a "
+                "warped variant or the simulator's own picture (shown_source)."
+            )
+            page.table(*pictures)
         page.heading("Infractions per kilometre")
         header, rows = self.infraction_table()
         if rows:

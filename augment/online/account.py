@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -90,6 +91,16 @@ class Totals:
         self.outcomes[outcome] += 1
         self.shown[shown] += 1
         self.misses += late or outcome is Outcome.MISSED
+
+    @classmethod
+    def sum_of(cls, parts: Iterable[Totals]) -> Totals:
+        """Several counts as one."""
+        together = cls()
+        for part in parts:
+            together.outcomes += part.outcomes
+            together.shown += part.shown
+            together.misses += part.misses
+        return together
 
     def as_record(self) -> dict[str, int]:
         """Plain values for JSON: frames, one count per outcome, how many showed the source, misses."""

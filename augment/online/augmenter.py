@@ -108,12 +108,7 @@ class OnlineAugmenter:
         """Counts of one lane, or of all, over every episode so far."""
         if lane is not None:
             return self._lanes[lane].totals
-        together = Totals()
-        for part in (one.totals for one in self._lanes):
-            together.outcomes += part.outcomes
-            together.shown += part.shown
-            together.misses += part.misses
-        return together
+        return Totals.sum_of(one.totals for one in self._lanes)
 
     def close(self) -> None:
         """Wait for a variant that is being made, and end the thread."""

@@ -37,4 +37,14 @@ def make_online_synthesizer(
         if weights is not None:
             raise ValueError("weights are for synthesizer='embedded'; procedural weather has none")
         return ProceduralSynthesizer()
-    raise ValueError("the embedded network has no weights in this version; choose procedural or relight")
+    return _embedded(backend, weights, batch_size)
+
+
+def _embedded(backend: str, weights: str | Path | None, batch_size: int) -> Synthesizer:
+    # Networks and their back ends take seconds to import, which whoever chooses another does not wait for.
+    from augment.export.backends import open_embedded
+    from augment.synthesizers.embedded import default_embedded_folder
+
+    folder = default_embedded_folder() if weights is None else Path(weights)
+    cache = None if backend == "torch" else Path.home() / ".cache" / "syndiff-ad" / "export"
+    return open_embedded(folder, backend, cache=cache, batch_size=batch_size)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any
 import carla
 from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
 
+from augment.online.synthesis import SynthesisFailed
 from leaderboard.autoagents.sensor_rules import MAX_RADIUS_M, PSEUDO_SENSORS, blueprint_attributes, check_sensors
 from leaderboard.envs.sensor_interface import CallBack, OpenDriveMapReader, SensorReceivedNoData, SpeedometerReader
 
@@ -53,10 +54,11 @@ class AgentWrapper:
         Raises:
             AgentError: the agent raised.
             SensorReceivedNoData: a sensor stayed silent; that is not the agent's fault.
+            SynthesisFailed: no variant of a picture could be made; that is not the agent's fault either.
         """
         try:
             return self._agent()
-        except SensorReceivedNoData:
+        except (SensorReceivedNoData, SynthesisFailed):
             raise
         except Exception as error:
             raise AgentError(f"{type(error).__name__}: {error}") from error

@@ -45,6 +45,22 @@ class Evaluate:
     """Address of a running CARLA 0.9.16; used with --port."""
     port: int | None = None
     """RPC port of a running CARLA 0.9.16; without it the embedded simulator is started."""
+    augment: str | None = None
+    """Show the driver this condition, e.g. rain-night, while the simulator shows the one of --conditions."""
+    synthesizer: Literal["embedded", "procedural", "relight"] = "embedded"
+    """With --augment: who makes the pictures; relight is the embedded simulator's own answer."""
+    augment_weights: Path | None = None
+    """With --synthesizer embedded: folder of the network; without it the shipped one."""
+    backend: Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "torch"
+    """With --synthesizer embedded: what runs the network."""
+    augment_every: int = 1
+    """With --augment: make every k-th picture, and warp it to the views in between."""
+    budget_ms: float | None = None
+    """With --augment: time a picture may take; misses are counted. Runs with a budget cannot be repeated exactly."""
+    on_miss: Literal["wait", "source", "warp-last"] = "wait"
+    """With --budget-ms: wait all the same, or show the simulator's picture, or the last variant warped."""
+    on_error: Literal["raise", "source", "warp-last"] = "raise"
+    """With --augment: a picture cannot be made: stop with the reason, or show that instead and count it."""
     seed: int = 0
     """Decides traffic; the same seed gives every driver the same traffic."""
     workers: int = 0
