@@ -100,9 +100,7 @@ def parser() -> argparse.ArgumentParser:
         help="interpreter or environment's folder in which the agent runs, with its own Python and packages",
     )
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
-    add(
-        "--synthesizer", default="procedural", choices=["procedural", "embedded"], help="who makes it"
-    )
+    add("--synthesizer", default="procedural", choices=["procedural", "embedded"], help="who makes it")
     add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs the embedded network")
     return made
 

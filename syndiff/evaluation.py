@@ -132,9 +132,7 @@ def driver_of(options: Evaluate) -> tuple[Driver, str]:
 
 def _augmented_policy(options: Evaluate) -> tuple[Driver, str]:
     if options.policy is None or options.blank_camera:
-        raise ValueError(
-            "--augment needs --policy or --agent: the expert has no camera, a blank one shows nothing"
-        )
+        raise ValueError("--augment needs --policy or --agent: the expert has no camera, a blank one shows nothing")
     plain, name = make_driver(options.policy)
     assert isinstance(plain, PolicyDriver) and options.augment is not None  # noqa: S101, PT018 - just made
     driver = AugmentedPolicyDriver(
