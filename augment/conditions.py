@@ -56,6 +56,25 @@ class Condition:
         return Weather(**{**_BASE, **_WEATHER[self.weather], **_LIGHT[self.light]})
 
     @classmethod
+    def of_weather(cls, weather: Weather) -> Condition:
+        """The condition that a weather shows; every weather shows one.
+
+        The strongest of dust, rain and fog names it, else the clouds. CARLA's weather has no snow: what
+        `snow-day` asks for reads as `cloudy-day`.
+        """
+        if weather.dust_storm >= _DUSTY_PERCENT:
+            word = "dust"
+        elif weather.precipitation >= _RAINY_PERCENT:
+            word = "rain"
+        elif weather.fog_density >= _FOGGY_PERCENT:
+            word = "fog"
+        else:
+            word = "cloudy" if weather.cloudiness >= _CLOUDY_PERCENT else "clear"
+        altitude_deg = weather.sun_altitude_angle
+        light = "night" if altitude_deg < _NIGHT_DEG else "dusk" if altitude_deg < _DUSK_DEG else "day"
+        return cls(word, light)
+
+    @classmethod
     def parse(cls, name: str) -> Condition:
         """`"rain-night"` -> Condition.
 
@@ -65,6 +84,10 @@ class Condition:
         weather, _, light = name.partition("-")
         return cls(weather, light)
 
+
+_DUSTY_PERCENT, _RAINY_PERCENT, _FOGGY_PERCENT, _CLOUDY_PERCENT = 50.0, 20.0, 35.0, 50.0
+_NIGHT_DEG, _DUSK_DEG = -5.0, 15.0
+"""Sun altitudes: below the first it is night, below the second dusk (or dawn)."""
 
 _BASE: dict[str, float] = {
     "wind_intensity": 10.0,

@@ -17,12 +17,17 @@ from carla_agents.data.store import Store
 from carla_agents.policies.base import CameraSpec
 
 
-def load_frames(frames: Sequence[StoredFrame], prompts: Sequence[Prompt] | None = None) -> FrameBatch:
+def load_frames(
+    frames: Sequence[StoredFrame],
+    prompts: Sequence[Prompt] | None = None,
+    sources: Sequence[Condition] | None = None,
+) -> FrameBatch:
     """Read frames from their store.
 
     Args:
         frames: at least one; all of one size, with the same planes, seen by one camera (see `batch_kind`).
         prompts: one for each, or None.
+        sources: the condition that each shows; None takes what was recorded.
 
     Raises:
         StoreError: a picture or its labels are missing or damaged.
@@ -35,7 +40,7 @@ def load_frames(frames: Sequence[StoredFrame], prompts: Sequence[Prompt] | None 
         np.stack([frame.load_rgb() for frame in frames]),
         np.stack([frame.load_seg() for frame in frames]),
         np.stack([frame.load_depth_m() for frame in frames]) if with_depth else None,
-        tuple(Condition.parse(frame.condition) for frame in frames),
+        tuple(sources or (Condition.parse(frame.condition) for frame in frames)),
         tuple(frame.key for frame in frames),
         None if prompts is None else tuple(prompts),
         np.stack([frame.ego_to_world for frame in frames]),

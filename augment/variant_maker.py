@@ -162,7 +162,7 @@ class VariantMaker:
         target = CONDITIONS[task.condition]
         frame = store.frame(task.key)
         if self._last is None or self._last[0] is not frame.files["rgb"]:
-            batch = load_frames([frame])
+            batch = load_frames([frame], sources=None if task.source is None else [Condition.parse(task.source)])
             depth_m = None if batch.depth_m is None else batch.depth_m[0]
             self._last = (frame.files["rgb"], batch, self._captioner(batch.rgb[0], batch.seg[0], depth_m))
         _, batch, caption = self._last

@@ -23,11 +23,13 @@ class VariantTask:
         key: of the stored frame.
         condition: name of the target condition.
         seed: of the first attempt.
+        source: condition that the frame shows, where an audit found it out; None takes what was recorded.
     """
 
     key: str
     condition: str
     seed: int
+    source: str | None = None
 
     def attempt_seed(self, attempt: int) -> int:
         """The seed of the n-th attempt, from 0: a variant that the guard rejects is made again with another seed."""

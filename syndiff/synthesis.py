@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from augment.plan import Progress, progress, read_plan
 from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
@@ -105,20 +106,23 @@ def run_synthesis(options: Synthesize) -> int:
         return _merge(options)
     check_weights(options.synthesizer, options.weights)
     failed = 0
+    table = CheckTable()
     for job in _jobs(options):
-        report = run_store_job(job, options)
+        report = run_store_job(job, options, table)
         failed += report.failed + report.failed_earlier
         fallback = f" ({report.by_fallback} of them by the fallback)" if report.by_fallback else ""
         print(
             f"{job.root}: {report.made} variants made now{fallback}, {report.kept} were there, "
             f"{report.failed + report.failed_earlier} failed"
         )
+    if options.data.is_file():
+        print(table.text())
     if failed:
         print("the store's `failures()` says which frames and why", file=sys.stderr)
     return 3 if failed else 0
 
 
-def run_store_job(job: StoreJob, options: Synthesize) -> SynthesizeReport:
+def run_store_job(job: StoreJob, options: Synthesize, table: CheckTable | None = None) -> SynthesizeReport:
     """Make one store's share of a job with a progress line; Ctrl-C finishes the variant in hand."""
     shard = parse_shard(options.shard)
     with contextlib.ExitStack() as stack:
@@ -136,7 +140,32 @@ def run_store_job(job: StoreJob, options: Synthesize) -> SynthesizeReport:
             engine = stack.enter_context(WorkerPool(recipe, job.root, options.workers))
         else:
             engine = LocalEngine(make_maker(options, job.root, job.marks), store)
-        return _with_progress(store, into, job.tasks, engine, options)
+        report = _with_progress(store, into, job.tasks, engine, options)
+        if table is not None and isinstance(into, StoreWriter):
+            names = [engine.synthesizer] if engine.fallback is None else [engine.synthesizer, engine.fallback]
+            table.add(progress(job.tasks, into, names, engine.attempts))
+        return report
+
+
+class CheckTable:
+    """What of a plan is done, added up over its stores."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, list[int]] = {}
+
+    def add(self, done: Progress) -> None:
+        """Count another store."""
+        for condition in done.planned:
+            row = self._counts.setdefault(condition, [0, 0, 0])
+            for at, part in enumerate((done.planned, done.made, done.failed)):
+                row[at] += part.get(condition, 0)
+
+    def text(self) -> str:
+        """One line for each condition."""
+        lines = [f"{'condition':<14}{'planned':>9}{'made':>9}{'failed':>9}"]
+        rows = [*self._counts.items(), ("all", [sum(column) for column in zip(*self._counts.values(), strict=True)])]
+        lines += [f"{name:<14}" + "".join(f"{n:>9}" for n in row) for name, row in rows]
+        return "\n".join(lines)
 
 
 def synthesize_with_progress(root: Path, maker: VariantMaker, config: SynthesizeConfig) -> SynthesizeReport:
@@ -158,6 +187,10 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def _jobs(options: Synthesize) -> list[StoreJob]:
+    if options.data.is_file():
+        return _planned_jobs(options)
+    if options.stores:
+        raise ValueError("--stores says where the stores of a plan are; --data is no plan file")
     if not options.conditions:
         raise ValueError("name target conditions, e.g. --conditions rain-night fog-day, or give a plan file")
     config = SynthesizeConfig(
@@ -170,6 +203,22 @@ def _jobs(options: Synthesize) -> list[StoreJob]:
     )
     tasks = plan_variants(Store.read(options.data), config)
     return [StoreJob(options.data.resolve(), tuple(tasks), {"job_seed": options.seed})]
+
+
+def _planned_jobs(options: Synthesize) -> list[StoreJob]:
+    if options.conditions:
+        raise ValueError("a plan file has its own conditions: leave --conditions out, or plan anew")
+    plan = read_plan(options.data)
+    if options.stores and len(options.stores) != len(plan.stores):
+        raise ValueError(f"the plan has {len(plan.stores)} stores, --stores names {len(options.stores)}")
+    if len(plan.stores) > 1 and options.part is not None:
+        raise ValueError(f"--part is one folder, the plan has {len(plan.stores)} stores: leave it out")
+    jobs = []
+    for number in range(len(plan.stores)):
+        store = plan.open_store(number, options.stores[number] if options.stores else None)
+        marks = {"job_seed": plan.config.seed, "plan": plan.digest()}
+        jobs.append(StoreJob(store.root, tuple(plan.tasks(number)), marks))
+    return jobs
 
 
 def _with_progress(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from syndiff.commands.audit import Audit
 from syndiff.commands.carla_root import CarlaRoot
 from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
@@ -14,6 +15,7 @@ from syndiff.commands.import_data import ImportData
 from syndiff.commands.merge_results import MergeResults
 from syndiff.commands.mmseg_weights import MmsegWeightsList
 from syndiff.commands.pairs import Pairs
+from syndiff.commands.plan import Plan
 from syndiff.commands.presets import Presets
 from syndiff.commands.quality import Quality
 from syndiff.commands.record import Record
@@ -43,6 +45,8 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "record": Record,
     "pairs": Pairs,
     "import": ImportData,
+    "audit": Audit,
+    "plan": Plan,
     "synthesize": Synthesize,
     "presets": Presets,
     "quality": Quality,

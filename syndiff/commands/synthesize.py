@@ -44,6 +44,8 @@ class Synthesize:
     """Folder for the variants of a shard; default: beside the store, named after the shard."""
     merge: tuple[Path, ...] = ()
     """Take these parts (all shards of one job) into the store, in the order of one job; nothing is made."""
+    stores: tuple[Path, ...] = ()
+    """Where the plan's stores are now, in its order, if they were moved."""
     retry_failed: bool = False
     """Try again what an earlier run recorded as failed."""
     threads: int = 2

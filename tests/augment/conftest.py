@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.small_controlnet import SmallControlNetConfig
 from augment.training.controlnet import ControlNetTrainingConfig
 from augment.training.pairs import PairedFrames
+from carla_agents.data.store_writer import StoreWriter
+from carla_agents.simulator.frame import Command, Control, Frame
 
 SIZE_PX = (64, 32)
 FOG = Condition("fog", "day")
@@ -48,3 +52,41 @@ def quick_training() -> ControlNetTrainingConfig:
     return ControlNetTrainingConfig(
         steps=12, batch_size=2, crop_height_px=32, crop_width_px=32, checkpoint_every=4, network=network
     )
+
+
+@pytest.fixture
+def drawn_store() -> Callable[..., Path]:
+    """Writes a store of drawn scenes: (root, frames, condition, split, route, metadata) -> root."""
+
+    def write(
+        root: Path,
+        frames: int = 3,
+        condition: str = "clear-day",
+        split: str = "train",
+        route: str = "r0",
+        metadata: dict[str, Any] | None = None,
+        seg: bool = True,
+    ) -> Path:
+        scenes = drawn_scenes(frames, (64, 48), DOMINANT)
+        with StoreWriter.open(root) as store:
+            store.begin_route(route, split=split, metadata=metadata or {})
+            for i in range(frames):
+                frame = Frame(
+                    frame_id=i,
+                    elapsed_s=0.5 * i,
+                    rgb=scenes.rgb[i],
+                    seg=scenes.seg[i] if seg else None,
+                    depth_m=None if scenes.depth_m is None else scenes.depth_m[i],
+                    instance=None,
+                    speed_mps=5.0,
+                    ego_to_world=np.eye(4),
+                    command=Command.LANE_FOLLOW,
+                    target_point_in_ego_m=np.array([10.0, 0.0], np.float32),
+                    control=Control(),
+                    condition=condition,
+                )
+                store.append(route, frame)
+            store.finish_route(route)
+        return root
+
+    return write
