@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 class Audit:
     """Which condition every picture shows, what is rare, and which classes the pictures hold: JSON and one page."""
 
-    sources: Annotated[Positional[tuple[Path, ...]], arg(metavar="STORE-OR-FOLDER")]
+    sources: Annotated[Positional[tuple[Path, ...]], arg(metavar="SOURCES")]
     """Stores, and plain folders of PNG or JPEG pictures; several are counted together."""
     out: Path
     """Folder for audit.json and audit.html."""

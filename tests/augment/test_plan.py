@@ -119,11 +119,11 @@ def test_a_plan_is_executed_and_checked_off(tmp_path: Path, drawn_store):
     with StoreWriter.open(root) as store:
         engine = LocalEngine(VariantMaker(ProceduralSynthesizer()), store)
         tasks = plan.tasks(0)
-        assert progress(tasks, store, ["procedural-1"], 1).made == {}
+        assert progress(tasks, store, [ProceduralSynthesizer().name], 1).made == {}
         synthesize(store, store, tasks[:2], engine)
-        assert sum(progress(tasks, store, ["procedural-1"], 1).made.values()) == 2
+        assert sum(progress(tasks, store, [ProceduralSynthesizer().name], 1).made.values()) == 2
         assert synthesize(store, store, tasks, engine).kept == 2
-        done = progress(tasks, store, ["procedural-1"], 1)
+        done = progress(tasks, store, [ProceduralSynthesizer().name], 1)
     assert done.made == done.planned == {"rain-night": 3, "fog-day": 3}
     assert plan.open_store(0).variants()[0].provenance["source"] == "clear-day"
 
