@@ -37,6 +37,7 @@ class TickFacts:
         contacts: collisions reported in this tick.
         red_light_ids: ids of the traffic lights that are red.
         outside_lanes: whether the ego is off the driving and parking lanes or on a lane against its direction.
+        traffic_speed_mps: mean speed of the background traffic, or None if there is none.
     """
 
     frame_id: int
@@ -49,6 +50,7 @@ class TickFacts:
     contacts: tuple[Contact, ...] = ()
     red_light_ids: frozenset[int] = frozenset()
     outside_lanes: bool = False
+    traffic_speed_mps: float | None = None
 
     def infraction(self, kind: InfractionKind, message: str, percentage: float | None = None) -> Infraction:
         """An infraction at this tick and place."""

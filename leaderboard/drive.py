@@ -30,6 +30,7 @@ from leaderboard.criteria import (
 )
 from leaderboard.infractions import ENDS_ROUTE, Infraction, InfractionKind
 from leaderboard.observe import DriveObserver, stop_boxes, stop_lines
+from leaderboard.pace import PaceCriterion
 from leaderboard.results import DriveKey, DriveRecord, drive_status
 from leaderboard.traffic_rules import OutsideLanesCriterion, RedLightCriterion, StopSignCriterion
 from scenarios.route_files import ScenarioSpec
@@ -55,6 +56,11 @@ class DriveConfig:
     """Standing longer than this ends the drive (leaderboard 180 s, Bench2Drive 60 s)."""
     time_limit_s: float = 40.0
     """Time allowed, plus 0.8 s per metre of the route as in leaderboard 1.0."""
+    pace_stretches: int = 0
+    """Parts of the route in which the ego's pace is compared with the traffic's (leaderboard 4, Bench2Drive 20); 0
+    leaves the pace out: on short routes with few cars it mostly tells who met a red light."""
+    every_pace: bool = False
+    """Record every one of them, as Bench2Drive does, not only those in which the ego was slower."""
     seed: int = 0
     """Decides traffic; the same for every driver, so that drives can be compared pair by pair."""
 
@@ -63,6 +69,8 @@ class DriveConfig:
             raise ValueError(f"cars and walkers must be >= 0, got {self.cars} and {self.walkers}")
         if self.ticks_per_decision < 1:
             raise ValueError(f"ticks_per_decision must be at least 1, got {self.ticks_per_decision}")
+        if self.pace_stretches < 0:
+            raise ValueError(f"pace_stretches must be >= 0, got {self.pace_stretches}")
         if self.blocked_limit_s <= 0.0 or self.time_limit_s <= 0.0:
             raise ValueError(
                 f"blocked_limit_s and time_limit_s must be positive, got {self.blocked_limit_s}, {self.time_limit_s}"
@@ -148,7 +156,6 @@ def drive_route(
         on_scenario: is told when a scenario begins, triggers, ends or is skipped.
 
     Raises:
-        ScenarioError: a scenario's type is not supported or a parameter of it is wrong.
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
         DriverFailed: the driver could not begin. If it fails later, the record says so and holds what was driven.
     """
@@ -166,7 +173,7 @@ def drive_route(
     for _ in range(_SETTLE_TICKS):
         session.apply(ego, Control(brake=1.0))
         session.tick()
-    observer = DriveObserver(session, ego, route)
+    observer = DriveObserver(session, ego, route, [vehicle.id for vehicle in traffic.vehicles])
     camera = driver.camera()
     sensors = cameras(camera, ("rgb",)) if camera is not None else []
     rig = SensorRig(session, ego, sensors, config.ticks_per_decision)
@@ -175,6 +182,7 @@ def drive_route(
     infractions: list[Infraction] = []
     failure: DriverFailed | None = None
     events: list[ScenarioEvent] = []
+    skipped: list[str] = []
     while True:
         session.tick()
         state = VehicleState.read(session.snapshot(), ego.id)
@@ -187,7 +195,7 @@ def drive_route(
         if on_tick is not None:
             on_tick(view, facts)
         noticed = [infraction for criterion in criteria for infraction in criterion.update(facts)]
-        noticed += _scenario_infractions(events, facts, on_scenario)
+        noticed += _scenario_infractions(events, facts, skipped, on_scenario)
         infractions += noticed
         if observer.route_completion_pct >= 100.0 or any(i.kind in ENDS_ROUTE for i in noticed):
             break
@@ -200,11 +208,19 @@ def drive_route(
         events = staged.tick(state, observer.progress.distance_m) if staged else []
         session.apply(ego, staged.disturb(control) if staged else control)
     if staged is not None:
-        infractions += _scenario_infractions(staged.close(), facts, on_scenario)
+        infractions += _scenario_infractions(staged.close(), facts, skipped, on_scenario)
     infractions += [infraction for criterion in criteria for infraction in criterion.finish(facts)]
     completion_pct = observer.route_completion_pct
     status = drive_status(completion_pct, infractions) if failure is None else failure.status
-    return DriveRecord(key, status, completion_pct, tuple(infractions), route.length_m, facts.elapsed_s)
+    return DriveRecord(
+        key,
+        status,
+        completion_pct,
+        tuple(infractions),
+        route.length_m,
+        facts.elapsed_s,
+        skipped_scenarios=tuple(skipped),
+    )
 
 
 class WeatherAlongRoute:
@@ -246,8 +262,9 @@ def _stage(
 
 
 def _scenario_infractions(
-    events: Sequence[ScenarioEvent], facts: TickFacts, on_scenario: OnScenario | None
+    events: Sequence[ScenarioEvent], facts: TickFacts, skipped: list[str], on_scenario: OnScenario | None
 ) -> list[Infraction]:
+    skipped += [f"{e.name} ({e.type_name}): {e.message}" for e in events if e.outcome is Outcome.SKIPPED]
     if on_scenario is not None:
         for event in events:
             on_scenario(event)
@@ -256,6 +273,9 @@ def _scenario_infractions(
 
 
 def _criteria(session: Session, ego: carla.Vehicle, route: Route, config: DriveConfig) -> list[Criterion]:
+    pace: list[Criterion] = []
+    if config.pace_stretches:
+        pace = [PaceCriterion(route.length_m, config.pace_stretches, every=config.every_pace)]
     return [
         CollisionCriterion(),
         RedLightCriterion(stop_lines(session), float(ego.bounding_box.extent.x)),
@@ -264,4 +284,5 @@ def _criteria(session: Session, ego: carla.Vehicle, route: Route, config: DriveC
         RouteDeviationCriterion(route.length_m),
         BlockedCriterion(config.blocked_limit_s),
         TimeoutCriterion(config.time_limit_s + 0.8 * route.length_m),
+        *pace,
     ]

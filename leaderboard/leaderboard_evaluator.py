@@ -43,10 +43,8 @@ from leaderboard.utils.checkpoint_tools import fetch_dict, save_dict
 from leaderboard.utils.result_writer import ResultOutputProvider
 from leaderboard.utils.route_indexer import RouteIndexer
 from leaderboard.utils.route_parser import RouteScenarioConfiguration
-from scenarios.parameters import ScenarioError
 from scenarios.route_files import ScenarioSpec
 from scenarios.running import Outcome, ScenarioEvent
-from scenarios.types import make_scenario
 from scenarios.weather import BASE
 
 EXIT_CRASHED = 255
@@ -103,19 +101,6 @@ def parser() -> argparse.ArgumentParser:
     add("--synthesizer", default="procedural", choices=["procedural", "embedded"], help="who makes it")
     add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs the embedded network")
     return made
-
-
-def _runnable(specs: Sequence[ScenarioSpec]) -> tuple[ScenarioSpec, ...]:
-    """The scenarios that run here; the others are left out and named, as the official evaluator does."""
-    kept = []
-    for spec in specs:
-        try:
-            make_scenario(spec)
-        except ScenarioError as error:
-            print(f"Skipping scenario '{spec.name}' due to setup error: {error}", file=sys.stderr)
-        else:
-            kept.append(spec)
-    return tuple(kept)
 
 
 def _on_route(specs: Sequence[ScenarioSpec], route: Route) -> tuple[ScenarioSpec, ...]:
@@ -240,6 +225,8 @@ class LeaderboardEvaluator:
             cars=args.vehicles,
             blocked_limit_s=60.0 if self._interface == "bench2drive" else 180.0,
             time_limit_s=300.0,
+            pace_stretches=20 if self._interface == "bench2drive" else 4,
+            every_pace=self._interface == "bench2drive",
             seed=args.traffic_manager_seed,
         )
         scenarios = config.spec.scenarios
@@ -253,9 +240,7 @@ class LeaderboardEvaluator:
                 self._driver,
                 drive,
                 on_tick,
-                scenarios=_runnable(
-                    _on_route(config.spec.scenarios, route) if self._old_routes else config.spec.scenarios
-                ),
+                scenarios=scenarios,
                 weathers=config.spec.weathers or _OFFICIAL_WEATHER,
                 on_scenario=_say_skipped,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import carla
 import numpy as np
@@ -56,16 +57,18 @@ class DriveObserver:
         session: where it drives.
         ego: the vehicle.
         route: what it should drive.
+        traffic_ids: vehicles of the background traffic.
 
     Attributes:
         progress: how far the vehicle has come.
         oncoming_lane_allowed: while True, driving in the lane of the oncoming traffic does not count as outside.
     """
 
-    def __init__(self, session: Session, ego: carla.Vehicle, route: Route) -> None:
+    def __init__(self, session: Session, ego: carla.Vehicle, route: Route, traffic_ids: Sequence[int] = ()) -> None:
         self.oncoming_lane_allowed = False
         self._session = session
         self._ego_id = ego.id
+        self._traffic_ids = tuple(traffic_ids)
         self._collisions = CollisionSensor(session, ego)
         self._lights = list(session.world.get_actors().filter("traffic.traffic_light*"))
         self._start_s: float | None = None
@@ -107,7 +110,15 @@ class DriveObserver:
             contacts=contacts,
             red_light_ids=red,
             outside_lanes=self._outside_lanes(state),
+            traffic_speed_mps=self._traffic_speed_mps(),
         )
+
+    def _traffic_speed_mps(self) -> float | None:
+        """Mean over the vehicles that are still there: the Traffic Manager removes those that hang."""
+        snapshot = self._session.snapshot()
+        found = [snapshot.find(actor_id) for actor_id in self._traffic_ids]
+        speeds = [actor.get_velocity().length() for actor in found if actor is not None]
+        return sum(speeds) / len(speeds) if speeds else None
 
     def _outside_lanes(self, state: VehicleState) -> bool:
         place = carla.Location(state.x_m, state.y_m, state.z_m)

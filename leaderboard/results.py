@@ -62,6 +62,7 @@ class DriveRecord:
         route_length_m: planned length.
         duration_s: simulation time.
         pictures: what became of the driver's pictures if they were augmented: frames, counts per outcome, misses.
+        skipped_scenarios: what of the route file did not happen, and why.
     """
 
     key: DriveKey
@@ -71,6 +72,7 @@ class DriveRecord:
     route_length_m: float
     duration_s: float
     pictures: dict[str, int] | None = None
+    skipped_scenarios: tuple[str, ...] = ()
 
     def score(self, metric: Metric) -> RouteScore:
         """The drive's three numbers."""
@@ -310,6 +312,7 @@ def record_from_json(content: dict[str, Any]) -> DriveRecord:
             float(content["route_length_m"]),
             float(content["duration_s"]),
             content.get("pictures"),
+            tuple(str(reason) for reason in content.get("skipped_scenarios", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"a record of the result file cannot be read: {error}") from error

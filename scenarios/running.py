@@ -75,11 +75,9 @@ class RouteScenarios:
         planner: on its map.
         ego: the vehicle under test.
         route: what it should drive.
-        specs: entries of the route file.
+        specs: entries of the route file; one whose type is not supported or whose parameter is wrong is skipped, and
+            the first `tick` says so.
         seed: decides every die of the scenarios.
-
-    Raises:
-        ScenarioError: a type is not supported or a parameter is wrong.
     """
 
     def __init__(
@@ -96,7 +94,11 @@ class RouteScenarios:
         self._waiting: list[_Running] = []
         self._moment: Moment | None = None
         for number, spec in enumerate(specs):
-            scenario = make_scenario(spec)
+            try:
+                scenario = make_scenario(spec)
+            except ScenarioError as error:
+                self._tell(spec, Outcome.SKIPPED, str(error))
+                continue
             trigger_m = trigger_distance_m(route, spec.trigger)
             if trigger_m is None:
                 self._tell(spec, Outcome.SKIPPED, "its trigger does not lie on the route")

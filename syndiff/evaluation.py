@@ -72,6 +72,9 @@ def run_evaluation(options: Evaluate) -> int:
         print(f"shard {options.shard} is complete: {options.out}; put shards together with `syndiff merge-results`")
         return 0
     metric = Metric(options.metric)
+    skipped = {reason for record in results.records.values() for reason in record.skipped_scenarios}
+    for reason in sorted(skipped):
+        print(f"scenario skipped: {reason}", file=sys.stderr)
     print(score_table(results.by_condition(metric)))
     pictures = pictures_text(results.records.values())
     if pictures:
@@ -88,7 +91,9 @@ def simulator_config(options: Evaluate) -> SimulatorConfig:
 @contextmanager
 def evaluation_config(options: Evaluate) -> Iterator[EvaluationConfig]:
     """What to evaluate on; the shipped route file exists as a file as long as the context lives."""
-    drive = DriveConfig(cars=options.vehicles, walkers=options.walkers, seed=options.seed)
+    drive = DriveConfig(
+        cars=options.vehicles, walkers=options.walkers, seed=options.seed, pace_stretches=4 if options.pace else 0
+    )
     with as_file(files("scenarios") / "routes" / "town_grid_eval.xml") as shipped:
         yield EvaluationConfig(
             routes_path=options.routes or shipped,

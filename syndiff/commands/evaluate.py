@@ -39,6 +39,8 @@ class Evaluate:
     """Other cars."""
     walkers: int = 0
     """People on the pavements."""
+    pace: bool = False
+    """Also compare the pace with the traffic's, in four parts of each route, as Leaderboard 2.0 does."""
     metric: Literal["1.0", "2.0", "2.1"] = "2.0"
     """Leaderboard formula of the headline; the file holds all three."""
     host: str = "127.0.0.1"

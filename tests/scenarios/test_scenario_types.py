@@ -1,6 +1,7 @@
 """Every scenario type on the default town: the expert passes it; who sees nobody is caught by it."""
 
 import math
+from dataclasses import replace
 
 import carla
 import pytest
@@ -11,7 +12,7 @@ from leaderboard.blind_drivers import ConstantThrottle, RouteFollower
 from leaderboard.drive import DriveConfig, Driver, drive_route
 from leaderboard.drivers import ExpertDriver
 from leaderboard.infractions import InfractionKind
-from leaderboard.results import DriveKey, DriveRecord
+from leaderboard.results import DriveKey, DriveRecord, record_from_json, record_to_json
 from leaderboard.score import Metric
 from scenarios.running import Outcome, ScenarioEvent
 from scenarios.scenario_routes import FoundRoute, find_scenario_routes, scenario_at
@@ -119,6 +120,28 @@ def test_a_trigger_beside_the_route_is_skipped_with_the_reason(session: Session)
     assert outcomes(events) == [Outcome.SKIPPED]
     assert events[0].message == "its trigger does not lie on the route"
     assert record.route_completion_pct == 100.0
+
+
+def test_a_scenario_of_a_type_that_does_not_run_is_skipped_and_named_in_the_record(session: Session) -> None:
+    (found,) = places(session, "DynamicObjectCrossing")
+    known = found.spec.scenarios[0]
+    unknown = type(known)("Teleport_1", "Teleport", known.trigger, ())
+    spec = type(found.spec)(9, found.spec.town, found.spec.waypoints_m, (), (unknown,))
+    record, events = drive(session, FoundRoute(spec, found.route), ExpertDriver(), replace(ALONE, cars=2))
+    assert outcomes(events) == [Outcome.SKIPPED]
+    (reason,) = record.skipped_scenarios
+    assert reason.startswith("Teleport_1 (Teleport): ")
+    assert record_from_json(record_to_json(record)) == record
+
+
+def test_the_pace_is_compared_with_the_traffic_where_it_is_asked_for(session: Session) -> None:
+    (found,) = places(session, "DynamicObjectCrossing")
+    spec = type(found.spec)(9, found.spec.town, found.spec.waypoints_m, (), ())
+    config = DriveConfig(cars=4, pace_stretches=4, every_pace=True)
+    record, _ = drive(session, FoundRoute(spec, found.route), ExpertDriver(), config)
+    percentages = [i.percentage for i in record.infractions if i.kind is InfractionKind.MIN_SPEED]
+    assert len(percentages) == 4
+    assert all(percentage > 0.0 for percentage in percentages)
 
 
 def test_the_weather_changes_along_the_route(session: Session) -> None:
