@@ -38,7 +38,7 @@ def run_training(options: TrainSeg) -> Segmenter:
         conditions=options.conditions,
         maps=options.maps,
         real=options.real,
-        synthesizers=None if options.synthesized else (),
+        synthesizers=(options.synthesizers or None) if options.synthesized else (),
         synthesized_share=options.synthesized_share,
         balance=options.balance,
         classes=options.classes,
@@ -135,7 +135,7 @@ def run_test(options: TestSeg) -> dict[str, Any]:
         split=options.split,
         conditions=options.conditions,
         maps=options.maps,
-        synthesizers=None if options.synthesized else (),
+        synthesizers=(options.synthesizers or None) if options.synthesized else (),
         classes=segmenter.classes.name,
         label_sets=options.label_sets,
     )

@@ -81,7 +81,10 @@ class MeasuredPicture:
         told = self.guard
         if told is None:
             return None
-        return "accepted" if told.get("accepted") else f"rejected ({told.get('reason', 'no reason recorded')})"
+        if not told.get("accepted"):
+            return f"rejected ({told.get('reason', 'no reason recorded')})"
+        before = told.get("rejected_before") or ()
+        return f"accepted at attempt {1 + len(before)}" if before else "accepted"
 
     @property
     def guard(self) -> Mapping[str, Any] | None:

@@ -28,6 +28,8 @@ class TestSeg:
     """Only routes labelled in these class sets."""
     synthesized: bool = True
     """Test on synthesized variants too, apart from recorded pictures."""
+    synthesizers: tuple[str, ...] = ()
+    """Only on variants by these; relight are the simulator's true re-renders. Empty takes all."""
     worst: int = 8
     """So many of the worst pictures are shown."""
     pad: bool = False
