@@ -9,7 +9,7 @@ set -euo pipefail
 
 out=${1:?give a folder for everything that the chain writes}
 drives=${2:-5}
-steps=${3:-600}
+steps=${3:-400}
 length_m=${4:-120}
 rare=(fog-day clear-night rain-night)
 
@@ -33,7 +33,9 @@ step syndiff synthesize --data "$out/plan.json" --synthesizer procedural
 step syndiff guard "$out/train" --out "$out/guard" --synthesizers procedural-2 || [ $? -eq 3 ]
 step syndiff quality "$out/train" --out "$out/quality"
 
-step syndiff train-seg --data "$out/train" --out "$out/real" --steps "$steps" --no-synthesized
-step syndiff train-seg --data "$out/train" --out "$out/augmented" --steps "$steps" --synthesizers procedural-2
+step syndiff train-seg --data "$out/train" --out "$out/real" --steps "$steps" --crop-px 160 112 \
+    --no-synthesized
+step syndiff train-seg --data "$out/train" --out "$out/augmented" --steps "$steps" --crop-px 160 112 \
+    --synthesizers procedural
 step syndiff test-seg --data "$out/test" --weights "$out/real" --compare "$out/augmented" --out "$out/comparison" \
     --synthesizers relight

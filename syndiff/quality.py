@@ -18,6 +18,7 @@ from carla_agents.segmentation.weights import load_segmenter
 from syndiff.commands.quality import Quality
 from syndiff.progress import steps_bar
 from syndiff.report.quality_page import folder_page, store_page
+from syndiff.variant_names import named_synthesizers
 
 FORMAT, VERSION = "syndiff-quality", 1
 
@@ -60,14 +61,14 @@ def run_quality(options: Quality) -> int:
 
 
 def _of_stores(options: Quality, ruler: Ruler, result: dict[str, Any]) -> int:
+    stores = [Store.read(root) for root in options.data]
     config = QualityConfig(
-        synthesizers=options.synthesizers,
+        synthesizers=named_synthesizers(stores, options.synthesizers),
         conditions=options.conditions,
         split=options.split,
         most=options.most,
         seed=options.seed,
     )
-    stores = [Store.read(root) for root in options.data]
     with steps_bar("measuring frames", 1) as show:
         quality = measure_store(stores, ruler, config, lambda done, total: show(done, "", total))
     result["groups"] = [asdict(group) for group in quality.groups]

@@ -29,16 +29,19 @@ from syndiff.commands.train_seg import TrainSeg
 from syndiff.progress import steps_bar
 from syndiff.report.page import Page
 from syndiff.report.sheets import contact_sheet
+from syndiff.variant_names import named_synthesizers
 
 
 def run_training(options: TrainSeg) -> Segmenter:
     """Train a segmenter with a progress line; see `syndiff train-seg --help`."""
+    build = segmenter_builder(options.backend, options.model, options.classes, options.config, options.weights)
+    stores = [Store.read(root) for root in options.data]
     chosen = SegmentationSetConfig(
         split=options.split,
         conditions=options.conditions,
         maps=options.maps,
         real=options.real,
-        synthesizers=(options.synthesizers or None) if options.synthesized else (),
+        synthesizers=_synthesizers(stores, options),
         synthesized_share=options.synthesized_share,
         balance=options.balance,
         classes=options.classes,
@@ -54,8 +57,7 @@ def run_training(options: TrainSeg) -> Segmenter:
         seed=options.seed,
         threads=options.threads,
     )
-    build = segmenter_builder(options.backend, options.model, options.classes, options.config, options.weights)
-    data = load_segmentation_set([Store.read(root) for root in options.data], chosen)
+    data = load_segmentation_set(stores, chosen)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     record = {
@@ -76,6 +78,12 @@ def run_training(options: TrainSeg) -> Segmenter:
         )
     print(f"{options.out}: {parameter_count(segmenter) / 1e6:.2f} million parameters")
     return segmenter
+
+
+def _synthesizers(stores: list[Store], options: TrainSeg | TestSeg) -> tuple[str, ...] | None:
+    if not options.synthesized:
+        return ()
+    return named_synthesizers(stores, options.synthesizers) if options.synthesizers else None
 
 
 def segmenter_builder(
@@ -131,15 +139,16 @@ def run_test(options: TestSeg) -> dict[str, Any]:
     """
     torch.set_num_threads(options.threads)
     segmenter = load_segmenter(options.weights)
+    stores = [Store.read(root) for root in options.data]
     chosen = SegmentationSetConfig(
         split=options.split,
         conditions=options.conditions,
         maps=options.maps,
-        synthesizers=(options.synthesizers or None) if options.synthesized else (),
+        synthesizers=_synthesizers(stores, options),
         classes=segmenter.classes.name,
         label_sets=options.label_sets,
     )
-    data = load_segmentation_set([Store.read(root) for root in options.data], chosen)
+    data = load_segmentation_set(stores, chosen)
 
     def tested(model: Segmenter, name: Path) -> SegmentationScores:
         with steps_bar(f"testing {name}", len(data)) as show:

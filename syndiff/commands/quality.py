@@ -27,7 +27,7 @@ class Quality:
     sources: Path | None = None
     """With --variants: a folder of the pictures they were made from."""
     synthesizers: tuple[str, ...] = ()
-    """Only these; empty takes all but the simulator's own re-renders."""
+    """Only these, e.g. procedural; empty takes all but the simulator's own re-renders."""
     conditions: tuple[str, ...] = ()
     """Only these target conditions; empty takes all."""
     split: str | None = None

@@ -42,7 +42,7 @@ class TrainSeg:
     synthesized: bool = True
     """Learn from synthesized variants too."""
     synthesizers: tuple[str, ...] = ()
-    """Only from variants by these, e.g. procedural-2; empty takes all, true re-renders (relight, replay) included."""
+    """Only from variants by these, e.g. procedural; empty takes all, true re-renders (relight, replay) included."""
     synthesized_share: float | None = None
     """Share of draws that are synthesized; without it the numbers of pictures decide."""
     balance: Literal["none", "condition", "condition-and-class"] = "none"

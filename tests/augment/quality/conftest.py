@@ -17,7 +17,7 @@ from carla_agents.simulator.frame import Command, Control, Frame
 FRAMES = 32
 
 
-def fill(root: Path, frames: int = FRAMES, *, true: bool = True) -> Store:
+def fill(root: Path, frames: int = FRAMES, *, true: bool = True, makers: tuple[str, ...] = ("good",)) -> Store:
     """Clear-day frames; `good` is a little darker than the true night, `moved` shows it shifted by a quarter."""
     scenes = drawn_scenes(frames, (64, 48), DOMINANT)
     with StoreWriter.open(root) as store:
@@ -40,7 +40,8 @@ def fill(root: Path, frames: int = FRAMES, *, true: bool = True) -> Store:
             key = store.append("r0", frame)
             night = (scenes.rgb[i] // 4).astype(np.uint8)
             verdict = {"accepted": bool(i % 2), "reason": "lane paint", "figures": {"miou": 0.5}}
-            store.add_variant(key, "clear-night", 7, np.maximum(night, 2) - 2, {"synthesizer": "good"})
+            for name in makers:
+                store.add_variant(key, "clear-night", 7, np.maximum(night, 2) - 2, {"synthesizer": name})
             moved = {"synthesizer": "moved", "guard": verdict}
             store.add_variant(key, "clear-night", 7, np.roll(night, 16, axis=1), moved)
             if true:
