@@ -11,6 +11,7 @@ from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
+from syndiff.commands.guard import GuardVariants
 from syndiff.commands.import_data import ImportData
 from syndiff.commands.merge_results import MergeResults
 from syndiff.commands.mmseg_weights import MmsegWeightsList
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "synthesize": Synthesize,
     "presets": Presets,
     "quality": Quality,
+    "guard": GuardVariants,
     "train": Train,
     "train-controlnet": TrainControlnet,
     "train-condition-classifier": TrainConditionClassifier,
