@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from augment.conditions import Condition
-from augment.synthesizers.small_controlnet import SIZES, SmallControlNetConfig
+from augment.synthesizers.small_controlnet import SIZES, SmallControlNet, SmallControlNetConfig
 from augment.training.controlnet import ControlNetTraining, ControlNetTrainingConfig, train_controlnet
 from augment.training.pairs import PairedFrames, join_pairs
 from augment.training.stored_pairs import load_pairs
@@ -71,11 +71,12 @@ def train_small_controlnet(options: TrainControlnet, *, split: str | None = None
         source=options.source,
         network=SmallControlNetConfig(SIZES[options.size]),
     )
+    start = None if options.start is None else SmallControlNet.load(options.start)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     write_run_record(options.out, run_record(config, {"train-controlnet": options.seed}))
     with steps_bar(f"training the ControlNet on {len(pairs)} moments", config.steps) as show:
-        return train_controlnet(pairs, config, options.out, lambda done, loss: show(done, f"loss {loss:.3f}"))
+        return train_controlnet(pairs, config, options.out, lambda done, loss: show(done, f"loss {loss:.3f}"), start)
 
 
 def paired_drives(store: Store, *, split: str | None = None, most: int | None = None) -> PairedFrames:

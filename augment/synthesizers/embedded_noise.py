@@ -11,7 +11,7 @@ NOISE_CHANNELS = 3
 """Streaks of rain, points (stars), and cells in which windows are lit."""
 CELL_PX = 8
 """Width and height of a cell at a picture height of 144 px."""
-_STREAKS = ((0.27, 33.0, 1.0), (0.18, 71.0, 0.45), (0.14, 124.0, 0.27))
+_STREAKS = ((0.25, 12.0, 1.0), (0.17, 40.0, 0.45), (0.12, 90.0, 0.25))
 """Length as share of the picture height, number per picture height of width, opacity: near, middle, far."""
 _LIT_SHARE = 0.4
 

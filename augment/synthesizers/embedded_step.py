@@ -4,7 +4,8 @@
                             + streak strength x streaks + point strength x points + window light x lit cells
 
 Gain and offset are smooth over the picture, but each layout group has its own, so tone and haze change exactly at the
-edges of the labels; displacement and window light change from pixel to pixel. Streaks, points and lit cells are the
+edges of the labels; displacement and window light change from pixel to pixel, by themselves and by way of a few maps
+at full size (`SmallControlNet.detail`) whose strengths are smooth again. Streaks, points and lit cells are the
 noise: what is random in rain, stars and windows is drawn outside (`embedded_noise`), and the network, which does not
 see it, says how strong and of what colour it is at each place. So one step is not an average over all rains.
 """
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from augment.layout import GROUP_COUNT
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS, decode_levels, encode_levels
-from augment.synthesizers.small_controlnet import SmallControlNet
+from augment.synthesizers.small_controlnet import DETAIL_CHANNELS, SmallControlNet
 
 
 class EmbeddedStep(torch.nn.Module):
@@ -75,11 +76,19 @@ class EmbeddedStep(torch.nn.Module):
         fields = functional.interpolate(
             change[:, 2 * LATENT_CHANNELS :], scale_factor=float(CODEC_FACTOR), mode="bilinear", align_corners=False
         )
-        gains, offsets, streak, point = fields.split((GROUP_COUNT, 3 * GROUP_COUNT, 3, 3), dim=1)
+        detail = self.network.detail(hint)
+        sizes = (GROUP_COUNT, 3 * GROUP_COUNT, 3, 3, 3 * DETAIL_CHANNELS, 3 * DETAIL_CHANNELS)
+        gains, offsets, streak, point, marked, marked_windows = fields.split(sizes, dim=1)
         gain = (gains * one_hot).sum(1, keepdim=True)
-        offset = (offsets.unflatten(1, (3, GROUP_COUNT)) * one_hot[:, None]).sum(2)
+        displacement = displacement + _by_colour(offsets, one_hot) + _by_colour(marked, detail)
+        window_light = window_light + _by_colour(marked_windows, detail)
         drawn = streak * noise[:, 0:1] + point * noise[:, 1:2] + window_light * noise[:, 2:3]
-        return source + gain * source + offset + displacement + drawn
+        return source + gain * source + displacement + drawn
+
+
+def _by_colour(strengths: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """(N, 3 K, H, W) strengths of (N, K, H, W) maps -> their sum for each colour, (N, 3, H, W)."""
+    return (strengths.unflatten(1, (3, maps.shape[1])) * maps[:, None]).sum(2)
 
 
 def place(rgb: torch.Tensor) -> torch.Tensor:

@@ -24,8 +24,11 @@ from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS
 
 HINT_CHANNELS = 3 + GROUP_COUNT + 1 + 2
 """Levels, one-hot groups, inverse depth, and the pixel's place in the picture (so that training on crops works)."""
-FIELD_CHANNELS = 4 * GROUP_COUNT + 6
-"""Smooth outputs: a gain and, by colour, an offset for every group; by colour, strength of streaks and of points."""
+DETAIL_CHANNELS = 8
+"""Maps at the size of the picture in which the network marks what it may light or darken: panes, lenses, shadows."""
+FIELD_CHANNELS = 4 * GROUP_COUNT + 6 + 6 * DETAIL_CHANNELS
+"""Smooth outputs: a gain and, by colour, an offset for every group; by colour, strength of streaks, of points, and of
+every detail map, always and where windows are lit."""
 OUTPUT_CHANNELS = 2 * LATENT_CHANNELS + FIELD_CHANNELS
 """Displacement of every pixel, what lit windows add to every pixel, and the smooth fields."""
 WEATHER_CHANNELS = 28
@@ -102,6 +105,12 @@ class SmallControlNet(torch.nn.Module):
             unet,
             conditioning_channels=HINT_CHANNELS,
             conditioning_embedding_out_channels=(16, 24, 48),
+        )
+        self.detail = torch.nn.Sequential(
+            torch.nn.Conv2d(HINT_CHANNELS, 16, 3, padding=1),
+            torch.nn.SiLU(),
+            torch.nn.Conv2d(16, DETAIL_CHANNELS, 3, padding=1),
+            torch.nn.Tanh(),
         )
         self.tokens = torch.nn.Sequential(
             torch.nn.Linear(WEATHER_CHANNELS, 128),

@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -98,6 +99,7 @@ def train_controlnet(
     config: ControlNetTrainingConfig,
     folder: Path,
     on_step: Callable[[int, float], None] | None = None,
+    start: SmallControlNet | None = None,
 ) -> ControlNetTraining:
     """Train, write `config.json`, `model.safetensors`, `training.json`, `README.md` into `folder`.
 
@@ -106,6 +108,8 @@ def train_controlnet(
         config: how.
         folder: where the model goes; an unfinished run found there is resumed.
         on_step: called with (steps done, loss), e.g. for a progress bar.
+        start: weights to begin with instead of random ones; their shape goes before that of the configuration, and
+            what they had learned stays among the targets.
 
     Returns:
         The trained model and its loss curve.
@@ -116,13 +120,18 @@ def train_controlnet(
     _check(pairs, config)
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    identity = json.dumps({"config": asdict(config), "data": pairs.fingerprint()}, sort_keys=True)
+    facts: dict[str, object] = {"config": asdict(config), "data": pairs.fingerprint()}
+    identity = json.dumps(facts if start is None else facts | {"start": _hash(start)}, sort_keys=True)
     finished = _finished(folder, identity)
     if finished is not None:
         return ControlNetTraining(SmallControlNet.load(folder), finished, len(finished), time.monotonic() - began)
     torch.manual_seed(derive_seed(config.seed, "controlnet", "weights"))
-    targets = tuple(sorted(c.name for c in pairs.rgb if c.name != config.source))
-    model = SmallControlNet(replace(config.network, source=config.source, targets=targets)).train()
+    names = {c.name for c in pairs.rgb if c.name != config.source}
+    network = config.network if start is None else start.config
+    targets = tuple(sorted(names | set(network.targets)))
+    model = SmallControlNet(replace(network, source=config.source, targets=targets)).train()
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     average = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=1e-4, fused=True)
     checkpoint = folder / "checkpoint.safetensors"
@@ -136,7 +145,7 @@ def train_controlnet(
         b = make_batch(pairs, source, config.batch_size, crop_px, config.seed, "controlnet", "batch", step)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision == "bf16"):
             levels = step_of_model.levels(b.rgb, b.groups, b.depth_m, b.weather, b.noise, b.place)
-        loss = loss_of(levels.float(), b.target, b.groups)
+        loss = loss_of(levels.float(), b.rgb, b.target, b.groups)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -160,6 +169,14 @@ def _blend(average: SmallControlNet, model: SmallControlNet, share: float) -> No
     with torch.no_grad():
         for old, new in zip(average.parameters(), model.parameters(), strict=True):
             old.lerp_(new, share)
+
+
+def _hash(model: SmallControlNet) -> str:
+    """Changes with any weight."""
+    digest = sha256()
+    for name, value in model.state_dict().items():
+        digest.update(name.encode() + value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -21,6 +21,8 @@ _EMPHASIS = {
     LayoutGroup.PERSON: 5.0,
 }
 """A pixel of these groups counts so much more; they are small, and labels stand or fall with them."""
+_LIGHT_EMPHASIS, _LIT_BY = 4.0, 0.15
+"""Where the target is brighter than the source by so many levels, pixels count so much more: lamps, lit windows."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,17 @@ class ControlNetLoss:
                 raise ValueError("the shipped segmenter is not a small one: set features and scores to 0")
             self._segmenter = segmenter.requires_grad_(False)
 
-    def __call__(self, levels: Tensor, target: Tensor, groups: Tensor) -> Tensor:
+    def __call__(self, levels: Tensor, source: Tensor, target: Tensor, groups: Tensor) -> Tensor:
         """Scalar.
 
         Args:
             levels: (N, 3, H, W) of `EmbeddedStep.levels`.
-            target: (N, 3, H, W) true rgb in [0, 1].
+            source, target: (N, 3, H, W) true rgb in [0, 1].
             groups: (N, H, W) int64 `LayoutGroup`.
         """
         wanted = encode_levels(target)
-        emphasis = self._emphasis[groups][:, None]
+        brighter = (wanted - encode_levels(source)).mean(1, keepdim=True) > _LIT_BY
+        emphasis = self._emphasis[groups][:, None] * torch.where(brighter, _LIGHT_EMPHASIS, 1.0)
         emphasis = emphasis / emphasis.mean()
         loss = (functional.smooth_l1_loss(levels, wanted, beta=0.1, reduction="none") * emphasis).mean()
         for axis in (2, 3):

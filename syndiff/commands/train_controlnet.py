@@ -15,6 +15,8 @@ class TrainControlnet:
     """Stores with true pairs; conditions that some of them lack are left out."""
     out: Path
     """Folder for weights, config and model card; an interrupted run found there is continued."""
+    start: Path | None = None
+    """Folder of a trained ControlNet of the same size to begin with; absent, weights are random at first."""
     size: Literal["s", "m"] = "s"
     """s: 4 million parameters. m: 14 million, about three times the time."""
     source: str = "clear-day"
