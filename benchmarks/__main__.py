@@ -21,6 +21,7 @@ NAMES = (
     "expert",
     "scenarios",
     "recorder",
+    "online",
     "robustness",
     "vehicle_physics",
 )

@@ -82,7 +82,7 @@ class AugmentVecEnv(VecEnvWrapper):
         rgb = np.array(observations["rgb"])
         for k, (picture, account) in self._drives.show(frames).items():
             rgb[k] = picture
-            self.reset_infos[k] = {**self.venv.reset_infos[k], "augment": account.as_info()}
+            self.reset_infos[k] = {**self.unwrapped.reset_infos[k], "augment": account.as_info()}
         return {**observations, "rgb": rgb}
 
     def step_wait(self) -> Any:
@@ -107,7 +107,7 @@ class AugmentVecEnv(VecEnvWrapper):
             self._drives.begin(k)
         for k, (picture, account) in self._drives.show({k: self._first_frame(k) for k in ended}).items():
             rgb[k] = picture
-            self.reset_infos[k] = {**self.venv.reset_infos[k], "augment": account.as_info()}
+            self.reset_infos[k] = {**self.unwrapped.reset_infos[k], "augment": account.as_info()}
         return {**observations, "rgb": rgb}, rewards, dones, told
 
     def close(self) -> None:
@@ -116,4 +116,5 @@ class AugmentVecEnv(VecEnvWrapper):
         self.venv.close()
 
     def _first_frame(self, k: int) -> Frame:
-        return self.venv.reset_infos[k]["frame"]
+        # Wrappers in between do not hand on what a reset told.
+        return self.unwrapped.reset_infos[k]["frame"]

@@ -43,3 +43,22 @@ def test_twelve_drives_of_one_seed_have_the_same_labels(tmp_path):
     out = run("same_drive_twelve_weathers.py", "--out", str(sheet), "--ticks", "60", "--width", "160")
     assert "12 of 12 drives" in out
     assert cv2.imread(str(sheet)).shape[1] > 1400
+
+
+@pytest.mark.slow
+def test_ppo_learns_from_pictures_of_other_weather():
+    pytest.importorskip("stable_baselines3", reason="stable-baselines3 is an extra: pip install 'syndiff-ad[rl]'")
+    out = run(
+        "ppo_online_augmentation.py", "--steps", "32", "--rollout", "8", "--envs", "2", "--conditions", "fog-day"
+    )
+    assert "fog-day       warped" in out
+    assert "steps/s, updates included" in out
+
+
+@pytest.mark.slow
+def test_a_clear_day_policy_is_shown_both_nights_side_by_side(tmp_path):
+    small = ("--drives", "1", "--steps", "5", "--routes", "1", "--patience-s", "2")
+    out = run("clear_day_policy_at_night.py", "--out", str(tmp_path), *small)
+    assert len(list(tmp_path.glob("results-*.json"))) == 3
+    assert "mean difference to the true night" in out
+    assert cv2.imread(str(tmp_path / "pictures.jpg")).shape[0] > 500

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("stable_baselines3", reason="stable-baselines3 is an extra: pip install 'syndiff-ad[rl]'")
 
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
 from augment.online.stable_baselines import AugmentVecEnv
 
@@ -26,7 +26,7 @@ ACTIONS = np.zeros((2, 1), np.float32)
 )
 def test_variants_reach_the_learner_and_terminal_pictures_too(make):
     darken = Darken()
-    venv = AugmentVecEnv(make([DrawnDrive, partial(DrawnDrive, 2)]), ("rain-night",), darken)
+    venv = AugmentVecEnv(VecMonitor(make([DrawnDrive, partial(DrawnDrive, 2)])), ("rain-night",), darken)
     runs = []
     for _ in range(2):
         venv.seed(7)
