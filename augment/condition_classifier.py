@@ -8,6 +8,7 @@ rests on structure alone: streaks, mirrors, haze with distance, shadows, lit lam
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -116,6 +117,10 @@ class ConditionClassifier:
         network = ConditionNetwork(ConditionNetworkConfig(tuple(record["channels"]), record["hidden"]))
         network.load_state_dict(load_file(weights))
         return cls(network)
+
+    def copy_network(self) -> ConditionNetwork:
+        """A network of the same shape and weights, to be trained further."""
+        return copy.deepcopy(self._network)
 
     def save(self, folder: Path, record: dict[str, Any]) -> None:
         """Write `model.safetensors` and `config.json`.

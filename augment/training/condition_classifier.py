@@ -46,6 +46,7 @@ def train_condition_classifier(
     pictures: ConditionPictures,
     config: ConditionTrainingConfig,
     on_step: Callable[[int, float], None] | None = None,
+    start: ConditionClassifier | None = None,
 ) -> ConditionClassifier:
     """Fit a classifier; the same on the same machine with the same number of threads.
 
@@ -53,6 +54,7 @@ def train_condition_classifier(
         pictures: of all conditions, at least one batch.
         config: how.
         on_step: called with (steps done, loss).
+        start: a classifier whose weights to begin with instead of random ones; it is left as it is.
 
     Raises:
         ValueError: fewer pictures than a batch.
@@ -61,7 +63,8 @@ def train_condition_classifier(
     if steps_per_epoch < 1:
         raise ValueError(f"{len(pictures)} pictures are fewer than a batch of {config.batch_size}")
     torch.manual_seed(derive_seed(config.seed, "condition classifier", "weights"))
-    network = ConditionNetwork(ConditionNetworkConfig()).train()
+    network = ConditionNetwork(ConditionNetworkConfig()) if start is None else start.copy_network()
+    network.train()
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=1e-2)
     steps = config.epochs * steps_per_epoch
     for step in range(steps):

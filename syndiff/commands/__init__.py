@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from syndiff.commands.adapt import Adapt
 from syndiff.commands.audit import Audit
 from syndiff.commands.carla_root import CarlaRoot
 from syndiff.commands.conformance import Conformance, ConformanceDiff
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "presets": Presets,
     "quality": Quality,
     "guard": GuardVariants,
+    "adapt": Adapt,
     "train": Train,
     "train-controlnet": TrainControlnet,
     "train-condition-classifier": TrainConditionClassifier,

@@ -1,0 +1,328 @@
+"""Fine-tunes segmenter, condition classifier and generator on a user's own frames.
+
+The three models are written to one folder with figures before and after on frames that were held out. Steps follow
+from a budget of minutes once, are written down, and a run that is stopped goes on with them: the clock never decides
+what a model has learned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from augment.adapt_card import adapted_card
+from augment.adapt_data import (
+    NotEnoughData,
+    Parts,
+    labelled_pictures,
+    pictures_by_condition,
+    split_frames,
+    true_pairs,
+)
+from augment.adapt_figures import classifier_figures, generator_figures, segmenter_figures
+from augment.calibration import ADAPTED_NAME, looks_of_store
+from augment.condition_classifier import SHIPPED_WEIGHTS, ConditionClassifier
+from augment.conditions import DOMINANT, Condition
+from augment.synthesizers.embedded import default_embedded_folder
+from augment.synthesizers.small_controlnet import SmallControlNet
+from augment.training.condition_classifier import ConditionTrainingConfig, train_condition_classifier
+from augment.training.condition_pictures import ConditionPictures
+from augment.training.controlnet import ControlNetTrainingConfig, train_controlnet
+from augment.training.pairs import PairedFrames
+from carla_agents.data.store import Store
+from carla_agents.segmentation.default import DEFAULT_FOLDER
+from carla_agents.segmentation.segmentation_set import SegmentationSet
+from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter
+from carla_agents.segmentation.weights import load_segmenter
+
+Model = Literal["segmenter", "condition_classifier", "generator"]
+MODELS: tuple[Model, ...] = ("segmenter", "condition_classifier", "generator")
+FORMAT = "syndiff-adapted-1"
+_SHARES: dict[Model, float] = {"segmenter": 0.35, "condition_classifier": 0.08, "generator": 0.47}
+"""Of the budget; the rest goes into reading and into the figures."""
+_PROBE_STEPS = 4
+_BATCH = 8
+
+OnStep = Callable[[Model, int, int, float], None]
+"""Called with model, steps done, all its steps, loss."""
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """What is adapted, and how long."""
+
+    minutes: float = 20.0
+    """Budget of training time on this machine."""
+    models: tuple[Model, ...] = ()
+    """Which; empty takes all that the store has data for."""
+    source: str = DOMINANT.name
+    """Condition that the generator starts from."""
+    segmenter: Path | None = None
+    """Folder of the segmenter to begin with; None takes the shipped one."""
+    condition_classifier: Path | None = None
+    """Folder of the condition classifier to begin with; None takes the shipped one."""
+    generator: Path | None = None
+    """Folder of the generator to begin with; None takes the shipped one."""
+    steps: int | None = None
+    """Steps of every model, instead of the budget."""
+    most_moments: int = 250
+    """Paired moments that the generator learns from at most; each costs 1.4 MB of memory at 256x144."""
+    seed: int = 0
+    """Decides batches and crops."""
+    threads: int = 2
+    """CPU threads; part of what makes a run repeatable to the bit."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.minutes <= 10_000.0:
+            raise ValueError(f"minutes is {self.minutes}; expected above 0")
+        unknown = sorted(set(self.models) - set(MODELS))
+        if unknown:
+            raise ValueError(f"models is {self.models}; expected some of {MODELS}")
+        for name in ("threads", "most_moments"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; expected at least 1")
+        Condition.parse(self.source)
+
+    def folder_of(self, model: Model) -> Path:
+        """Where the weights to begin with are."""
+        given: Path | None = getattr(self, model)
+        if given is not None:
+            return given
+        if model == "segmenter":
+            return DEFAULT_FOLDER
+        return SHIPPED_WEIGHTS if model == "condition_classifier" else default_embedded_folder()
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What was adapted.
+
+    Attributes:
+        looks: of the store, where the guard's two models have learned them; empty otherwise.
+        models: what was adapted, with steps and figures before and after.
+        left: what was not, and why; its weights are those to begin with.
+    """
+
+    looks: tuple[str, ...]
+    models: dict[str, dict[str, Any]]
+    left: dict[str, str]
+
+
+def adapt(store: Store, out: Path, config: AdaptConfig, on_step: OnStep | None = None) -> Adaptation:
+    """Fine-tune what the store has data for; called again with the same arguments it goes on where it was stopped.
+
+    Args:
+        store: with labels, conditions and, for the generator, true variants.
+        out: receives `segmenter/`, `condition_classifier/`, `generator/`, `adapted.json` and `README.md`.
+        config: how.
+        on_step: for a progress bar.
+
+    Raises:
+        NotEnoughData: the store lacks what a wanted model needs, or has data for none.
+        ValueError: `out` holds another adaptation, or weights to begin with are missing.
+        StoreError: a picture is damaged.
+    """
+    torch.set_num_threads(config.threads)
+    parts = split_frames(store)
+    data, left = _data(store, parts, config)
+    out.mkdir(parents=True, exist_ok=True)
+    steps = _steps(out, store, data, config)
+    trained: dict[Model, dict[str, Any]] = {}
+    for model in MODELS:
+        if model in left:
+            _copy(config.folder_of(model), out / model)
+            continue
+        _train(model, data[model], config, steps[model], out / model, on_step)
+        trained[model] = {"steps": steps[model]}
+    for model, figures in _figures(store, parts, out, config, tuple(trained)).items():
+        trained[model] |= figures
+    judged = {"segmenter", "condition_classifier"} <= set(trained)
+    result = Adaptation(tuple(sorted(looks_of_store(store))) if judged else (), dict(trained), dict(left))
+    _finish(store, out, config, result)
+    return result
+
+
+def _data(store: Store, parts: Parts, config: AdaptConfig) -> tuple[dict[Model, Any], dict[Model, str]]:
+    readers: dict[Model, Callable[[], Any]] = {
+        "segmenter": lambda: labelled_pictures(store, parts.learn),
+        "condition_classifier": lambda: pictures_by_condition(store, parts.learn, 150),
+        "generator": lambda: true_pairs(store, parts.learn, Condition.parse(config.source), config.most_moments),
+    }
+    data: dict[Model, Any] = {}
+    left: dict[Model, str] = {}
+    for model in MODELS:
+        if config.models and model not in config.models:
+            left[model] = "not asked for"
+            continue
+        try:
+            if not config.folder_of(model).is_dir():
+                raise NotEnoughData(f"there are no weights of a {model} to begin with in {config.folder_of(model)}")
+            data[model] = readers[model]()
+        except NotEnoughData as error:
+            if config.models:
+                raise
+            left[model] = str(error)
+    if not data:
+        raise NotEnoughData("nothing can be adapted: " + "; ".join(f"{name}: {why}" for name, why in left.items()))
+    return data, left
+
+
+def _steps(out: Path, store: Store, data: dict[Model, Any], config: AdaptConfig) -> dict[Model, int]:
+    """Steps of each model: found from an earlier call, or measured and written down."""
+    path = out / "steps.json"
+    frames = [frame.files["rgb"].crc32 for frame in store.frames()]
+    identity = json.loads(json.dumps({"config": asdict(config), "frames": frames, "models": list(data)}, default=str))
+    if path.is_file():
+        there = json.loads(path.read_text(encoding="utf-8"))
+        if there["identity"] != identity:
+            raise ValueError(f"{out} holds the adaptation to other frames or of another configuration: use another")
+        return dict(there["steps"])
+    steps = {model: config.steps or _affordable(model, data[model], config, list(data)) for model in data}
+    temporary = path.with_suffix(".json.new")
+    temporary.write_text(json.dumps({"steps": steps, "identity": identity}) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return steps
+
+
+def _affordable(model: Model, data: Any, config: AdaptConfig, models: list[Model]) -> int:
+    share = _SHARES[model] * sum(_SHARES.values()) / sum(_SHARES[name] for name in models)
+    told: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        _train(model, data, config, _PROBE_STEPS, Path(folder) / model, lambda *_: told.append(time.monotonic()))
+    seconds_per_step = (told[-1] - told[0]) / (len(told) - 1)
+    return max(_PROBE_STEPS, int(60.0 * config.minutes * share / max(seconds_per_step, 1e-4)))
+
+
+def _train(model: Model, data: Any, config: AdaptConfig, steps: int, folder: Path, on_step: OnStep | None) -> None:
+    def tell(done: int, loss: float) -> None:
+        if on_step is not None:
+            on_step(model, done, steps, loss)
+
+    train = {"segmenter": _train_segmenter, "condition_classifier": _train_classifier, "generator": _train_generator}
+    train[model](data, config, steps, folder, tell)
+
+
+def _train_segmenter(
+    data: SegmentationSet, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
+) -> None:
+    start = config.folder_of("segmenter")
+    training = SegmentationTrainingConfig(
+        steps=steps,
+        batch_size=_BATCH,
+        learning_rate=1e-3,
+        crop_px=_crop_px(data.size_px(), (160, 112)),
+        checkpoint_every=100,
+        seed=config.seed,
+        threads=config.threads,
+    )
+    train_segmenter(lambda: load_segmenter(start), data, training, folder, tell)
+
+
+def _train_classifier(
+    data: ConditionPictures, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
+) -> None:
+    if (folder / "config.json").is_file():  # it takes a minute and keeps no checkpoints: it is there or it is not
+        return
+    batch = min(32, len(data))
+    epochs = max(1, round(steps / (len(data) // batch)))
+    training = ConditionTrainingConfig(epochs=epochs, batch_size=batch, learning_rate=1e-3, seed=config.seed)
+    start = ConditionClassifier.load(config.condition_classifier)
+    classifier = train_condition_classifier(data, training, tell, start)
+    temporary = folder.with_name(folder.name + ".new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    classifier.save(temporary, {"adapted_from": len(data), "epochs": epochs, "seed": config.seed})
+    os.replace(temporary, folder)
+
+
+def _train_generator(
+    data: PairedFrames, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
+) -> None:
+    start = SmallControlNet.load(config.folder_of("generator"))
+    height, width = data.seg.shape[1:]
+    crop = _crop_px((width, height), (128, 80))
+    training = ControlNetTrainingConfig(
+        steps=steps,
+        batch_size=_BATCH,
+        crop_width_px=crop[0],
+        crop_height_px=crop[1],
+        learning_rate=5e-4,
+        source=config.source,
+        checkpoint_every=100,
+        seed=config.seed,
+    )
+    train_controlnet(data, training, folder, tell, start)
+
+
+def _crop_px(size_px: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    width, height = (min(want, have) // 16 * 16 for want, have in zip(wanted, size_px))
+    if not width or not height:
+        raise NotEnoughData(f"pictures of {size_px[0]}x{size_px[1]} px are too small; expected at least 16x16")
+    return width, height
+
+
+def _figures(
+    store: Store, parts: Parts, out: Path, config: AdaptConfig, models: tuple[Model, ...]
+) -> dict[Model, dict[str, Any]]:
+    """Before and after, on the frames that were held out; the generator is judged by the models after."""
+    found: dict[Model, dict[str, Any]] = {}
+    before = {model: config.folder_of(model) for model in MODELS}
+    if "segmenter" in models:
+        labelled = labelled_pictures(store, parts.held_out, 120)
+        found["segmenter"] = {
+            when: segmenter_figures(folder, labelled)
+            for when, folder in (("before", before["segmenter"]), ("after", out / "segmenter"))
+        }
+    if "condition_classifier" in models:
+        pictures = pictures_by_condition(store, parts.held_out, 20)
+        found["condition_classifier"] = {
+            when: classifier_figures(folder, pictures)
+            for when, folder in (
+                ("before", before["condition_classifier"]),
+                ("after", out / "condition_classifier"),
+            )
+        }
+    if "generator" in models:
+        pairs = true_pairs(store, parts.held_out, Condition.parse(config.source), 12)
+        found["generator"] = {
+            when: generator_figures(folder, pairs, config.source, out / "segmenter", out / "condition_classifier")
+            for when, folder in (("before", before["generator"]), ("after", out / "generator"))
+        }
+    return found
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_dir() or target.exists():
+        return
+    temporary = target.with_name(target.name + ".new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary)
+    os.replace(temporary, target)
+
+
+def _finish(store: Store, out: Path, config: AdaptConfig, result: Adaptation) -> None:
+    record = {
+        "format": FORMAT,
+        "looks": list(result.looks),
+        "models": result.models,
+        "not_adapted": result.left,
+        "frames": len(store.frames()),
+        "config": json.loads(json.dumps(asdict(config), default=str)),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    (out / "README.md").write_text(adapted_card(record, sorted(looks_of_store(store))), encoding="utf-8")
+    temporary = out / (ADAPTED_NAME + ".new")
+    temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, out / ADAPTED_NAME)
