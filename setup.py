@@ -55,6 +55,8 @@ EXTRAS = {
         "pytest-timeout>=2.3",
         "roadgen==0.41.2",  # regenerates the shipped towns
         "ruff>=0.12",
+        "scikit-image>=0.25",  # the photographs of benchmarks.photographs
+        "scikit-learn>=1.6",
         "torchmetrics>=1.6",  # the second opinion on mIoU
     ],
 }

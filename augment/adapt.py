@@ -116,8 +116,8 @@ class Adaptation:
     """
 
     looks: tuple[str, ...]
-    models: dict[str, dict[str, Any]]
-    left: dict[str, str]
+    models: dict[Model, dict[str, Any]]
+    left: dict[Model, str]
 
 
 def adapt(store: Store, out: Path, config: AdaptConfig, on_step: OnStep | None = None) -> Adaptation:
@@ -149,7 +149,7 @@ def adapt(store: Store, out: Path, config: AdaptConfig, on_step: OnStep | None =
     for model, figures in _figures(store, parts, out, config, tuple(trained)).items():
         trained[model] |= figures
     judged = {"segmenter", "condition_classifier"} <= set(trained)
-    result = Adaptation(tuple(sorted(looks_of_store(store))) if judged else (), dict(trained), dict(left))
+    result = Adaptation(tuple(sorted(looks_of_store(store))) if judged else (), trained, left)
     _finish(store, out, config, result)
     return result
 
@@ -210,8 +210,12 @@ def _train(model: Model, data: Any, config: AdaptConfig, steps: int, folder: Pat
         if on_step is not None:
             on_step(model, done, steps, loss)
 
-    train = {"segmenter": _train_segmenter, "condition_classifier": _train_classifier, "generator": _train_generator}
-    train[model](data, config, steps, folder, tell)
+    if model == "segmenter":
+        _train_segmenter(data, config, steps, folder, tell)
+    elif model == "condition_classifier":
+        _train_classifier(data, config, steps, folder, tell)
+    else:
+        _train_generator(data, config, steps, folder, tell)
 
 
 def _train_segmenter(

@@ -80,5 +80,7 @@ def _miou(segmenter: Segmenter, pictures: list[tuple[np.ndarray, np.ndarray]]) -
     if not pictures:
         return None
     count = len(segmenter.classes.classes)
-    total = sum(confusion(labels, segmenter.predict(rgb[None], pad=True)[0], count) for rgb, labels in pictures)
+    total = np.zeros((count, count), np.int64)
+    for rgb, labels in pictures:
+        total += confusion(labels, segmenter.predict(rgb[None], pad=True)[0], count)
     return round(float(mean_iou(total)), 4)

@@ -84,7 +84,8 @@ def add_lamps(
 def _add_street_lamps(shine: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, halo: float) -> None:
     height, width = depth_m.shape
     for pole in blobs(seg == SemanticTag.POLES, depth_m, least_px=8, most=8):
-        if pole.height_px >= 0.12 * height and pole.depth_m < 60.0:
+        upright = pole.height_px >= max(0.12 * height, 2.0 * pole.area_px / pole.height_px)
+        if upright and pole.depth_m < 60.0:
             radius = halo * float(np.clip(0.03 * width / max(pole.depth_m, 1.0) * 3.0, 0.7, 4.0))
             centre = pole.left_px + pole.width_px / 2.0
             layers.add_glow(shine, centre, pole.top_px + 1.0, radius, _SODIUM, 0.9)
@@ -98,7 +99,8 @@ def _add_vehicle_lamps(shine: np.ndarray, seg: np.ndarray, depth_m: np.ndarray, 
             continue
         # Seen from the side, or cut off by the edge: the box does not say where the lamps are.
         cut = vehicle.left_px == 0 or vehicle.left_px + vehicle.width_px == width
-        if cut or vehicle.width_px > 1.7 * vehicle.height_px:
+        whole = vehicle.area_px > 0.6 * vehicle.width_px * vehicle.height_px
+        if cut or not whole or vehicle.width_px > 1.7 * vehicle.height_px:
             continue
         lateral_m = (vehicle.left_px + vehicle.width_px / 2.0 - width / 2.0) / (width / 2.0) * vehicle.depth_m
         # Traffic keeps right: what stands well to the left comes towards us.

@@ -18,6 +18,7 @@ class Blob:
 
     Attributes:
         left_px, top_px, width_px, height_px: bounding box.
+        area_px: its pixels.
         depth_m: median depth.
     """
 
@@ -25,6 +26,7 @@ class Blob:
     top_px: int
     width_px: int
     height_px: int
+    area_px: int
     depth_m: float
 
 
@@ -70,7 +72,7 @@ def blobs(mask: np.ndarray, depth_m: np.ndarray, least_px: int, most: int) -> li
         if area < least_px:
             break
         window = (slice(top, top + height), slice(left, left + width))
-        found.append(Blob(left, top, width, height, float(np.median(depth_m[window][labels[window] == i]))))
+        found.append(Blob(left, top, width, height, area, float(np.median(depth_m[window][labels[window] == i]))))
     return found
 
 
