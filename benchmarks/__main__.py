@@ -24,6 +24,7 @@ NAMES = (
     "online",
     "robustness",
     "vehicle_physics",
+    "synthesis_resume",
 )
 
 

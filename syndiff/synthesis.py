@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from augment.caption import Captioner, LabelCaptioner
 from augment.plan import Progress, progress, read_plan
 from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
@@ -76,7 +77,22 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
         ValueError: the options contradict each other, or weights are missing.
     """
     torch.set_num_threads(options.threads)
-    return VariantMaker(make_synthesizer(options.synthesizer, options.weights, root), marks=marks)
+    synthesizer = make_synthesizer(options.synthesizer, options.weights, root)
+    return VariantMaker(synthesizer, captioner=make_captioner(options.captions), marks=marks)
+
+
+def make_captioner(kind: str) -> Captioner:
+    """`labels`, or a vision-language model by folder or name.
+
+    Raises:
+        ValueError: the model is not on this machine, or cannot be used.
+    """
+    if kind == "labels":
+        return LabelCaptioner()
+    from augment.caption_model import CaptionModelConfig, ModelCaptioner  # pulls in transformers
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return ModelCaptioner(CaptionModelConfig(kind, device=device))
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ class Synthesize:
     """Variants of each frame and condition, with different seeds."""
     seed: int = 0
     """Seeds of all variants are derived from it, the frame and the condition; a plan has its own."""
+    captions: str = "labels"
+    """What describes frames to synthesizers that read words. labels: counts and places from the recorded labels.
+    Otherwise a vision-language model of the LLaVA class: its folder, or its name in the local cache."""
     batch: int = 1
     """Variants that go through the synthesizer at once. Part of what makes a network's variants repeatable to the
     bit: resume with the same number."""
