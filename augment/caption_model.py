@@ -57,12 +57,12 @@ class ModelCaptioner:
         dtype = torch.float32 if config.device == "cpu" else torch.float16
         try:
             self._processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
-            self._model: Any = AutoModelForImageTextToText.from_pretrained(
+            model: Any = AutoModelForImageTextToText.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=dtype
             )
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"{folder} cannot be loaded as a model that describes pictures: {error}") from error
-        self._model = self._model.to(config.device).eval()
+        self._model = model.to(config.device).eval()
         self._config = config
         self._question = self._asked()
         self.name = f"model-{Path(config.model).name}"[:80]

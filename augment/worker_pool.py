@@ -7,6 +7,7 @@ its unit tried once more; a unit that kills its worker twice is a failure with a
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -171,10 +172,7 @@ def _serve(pipe: Connection, recipe: MakerRecipe, root: Path) -> None:
         pipe.send({"error": str(error) or type(error).__name__})
         return
     fallback = None if maker.fallback is None else maker.fallback.name
-    pipe.send({"synthesizer": maker.synthesizer.name, "attempts": maker.attempts, "fallback": fallback})
-    while True:
-        try:
-            unit = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(maker.make(store, unit))
+    with contextlib.suppress(EOFError, OSError):  # the parent has closed the pipe, or was killed
+        pipe.send({"synthesizer": maker.synthesizer.name, "attempts": maker.attempts, "fallback": fallback})
+        while True:
+            pipe.send(maker.make(store, pipe.recv()))

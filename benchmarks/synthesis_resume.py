@@ -134,7 +134,7 @@ def main() -> None:
         for _ in range(options.kills):
             job = start(killed, options.workers)
             wait_for_begin(job)
-            time.sleep(rng.uniform(0.0, 2.0 * whole_s / (options.kills + 2)))
+            time.sleep(rng.uniform(0.0, 1.6 * whole_s / (options.kills + 2)))
             job.send_signal(signal.SIGKILL)
             killed_it = job.wait() == -signal.SIGKILL
             torn += read_index(killed / "index.log")[2] > 0

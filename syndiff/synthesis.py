@@ -20,8 +20,9 @@ from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, Synthesize
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
+from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
-from augment.variant_maker import VariantMaker
+from augment.variant_maker import MakingConfig, VariantMaker
 from augment.variant_part import VariantPart, merge_parts
 from augment.work import VariantTask
 from augment.worker_pool import WorkerPool
@@ -30,6 +31,7 @@ from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
 from syndiff.commands.synthesize import Synthesize
 from syndiff.progress import steps_bar
+from syndiff.variant_checks import calibration_mark, generator_weights, guards, make_guard, protects
 
 
 def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None = None) -> Synthesizer:
@@ -77,8 +79,23 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
         ValueError: the options contradict each other, or weights are missing.
     """
     torch.set_num_threads(options.threads)
-    synthesizer = make_synthesizer(options.synthesizer, options.weights, root)
-    return VariantMaker(synthesizer, captioner=make_captioner(options.captions), marks=marks)
+    weights = generator_weights(options)
+    synthesizer = make_synthesizer(options.synthesizer, weights, root)
+    if protects(options):
+        synthesizer = ProtectedSynthesizer(synthesizer)
+    judged = guards(options)
+    if not judged and options.fallback != "reject":
+        raise ValueError(
+            f"--fallback {options.fallback} is for variants that the guard rejects; nothing is judged here"
+        )
+    return VariantMaker(
+        synthesizer,
+        MakingConfig(retries=options.retries),
+        guard=make_guard(options) if judged else None,
+        fallback=ProceduralSynthesizer() if options.fallback == "procedural" else None,
+        captioner=make_captioner(options.captions),
+        marks=marks,
+    )
 
 
 def make_captioner(kind: str) -> Captioner:
@@ -217,8 +234,9 @@ def _jobs(options: Synthesize) -> list[StoreJob]:
         variants_per_frame=options.variants,
         seed=options.seed,
     )
-    tasks = plan_variants(Store.read(options.data), config)
-    return [StoreJob(options.data.resolve(), tuple(tasks), {"job_seed": options.seed})]
+    store = Store.read(options.data)
+    tasks = plan_variants(store, config)
+    return [StoreJob(store.root, tuple(tasks), {"job_seed": options.seed, **calibration_mark(options, store)})]
 
 
 def _planned_jobs(options: Synthesize) -> list[StoreJob]:
@@ -232,7 +250,7 @@ def _planned_jobs(options: Synthesize) -> list[StoreJob]:
     jobs = []
     for number in range(len(plan.stores)):
         store = plan.open_store(number, options.stores[number] if options.stores else None)
-        marks = {"job_seed": plan.config.seed, "plan": plan.digest()}
+        marks = {"job_seed": plan.config.seed, "plan": plan.digest(), **calibration_mark(options, store)}
         jobs.append(StoreJob(store.root, tuple(plan.tasks(number)), marks))
     return jobs
 

@@ -33,6 +33,19 @@ class Synthesize:
     """Variants of each frame and condition, with different seeds."""
     seed: int = 0
     """Seeds of all variants are derived from it, the frame and the condition; a plan has its own."""
+    protect: bool = True
+    """Keep traffic lights, signs, lane paint and people in what networks make, relit to the variant."""
+    guard: Literal["networks", "all", "none"] = "networks"
+    """Whose variants are judged, and only kept if the guard accepts them; the simulator's own (relight) never are."""
+    retries: int = 2
+    """Further attempts, each with another seed, at a variant that the guard rejects."""
+    fallback: Literal["reject", "procedural"] = "reject"
+    """What becomes of variants that the guard rejects at every attempt. reject: a recorded failure. procedural: made
+    by that synthesizer, judged too, and stored under its name."""
+    adapted: Path | None = None
+    """Folder written by `syndiff adapt`: its generator (for embedded), and its models for the guard."""
+    allow_uncalibrated: bool = False
+    """Go on with a store whose look the models never saw; every variant is marked."""
     captions: str = "labels"
     """What describes frames to synthesizers that read words. labels: counts and places from the recorded labels.
     Otherwise a vision-language model of the LLaVA class: its folder, or its name in the local cache."""
