@@ -43,7 +43,7 @@ RECIPE = TrainControlnet(
     mixed_precision="bf16",
     threads=1,
 )
-"""Made to fit an hour of one CPU core."""
+"""Made to fit an hour of one CPU core. The weights in the package were made in two runs, as their card says."""
 TARGETS = tuple(c for c in CORE12 if c != DOMINANT)
 HEADING = "\n## On held-out towns\n"
 

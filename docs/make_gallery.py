@@ -217,6 +217,8 @@ def page(sheets: Sequence[str], maps: Sequence[str]) -> str:
         lines += [f"## {name}", picture(name), ""]
     lines += ["## Beyond the twelve", *TEXT_EXTRA.strip().splitlines(), ""]
     lines += [line for name in extra for line in (picture(name), "")]
+    lines += ["## Synthesized", *TEXT_EMBEDDED.strip().splitlines(), ""]
+    lines += ["![embedded](images/embedded-sheet.jpg)", ""]
     lines += ["## CARLA's presets", *TEXT_PRESETS.strip().splitlines(), ""]
     lines += [line for name in sheets if name.startswith("presets") for line in (picture(name), "")]
     lines += ["## Maps", *TEXT_MAPS.strip().splitlines(), ""]
@@ -233,6 +235,10 @@ retouched. The page and its pictures are written by `python docs/make_gallery.py
 TEXT_EXTRA = """
 `snow-day` and `dust-day` exist for synthesis; no claim about driving is made for them. CARLA's weather has no snow:
 the simulator's nearest is a hazy overcast day, and the snow itself is what a synthesizer has to add.
+"""
+TEXT_EMBEDDED = """
+What the shipped ControlNet (`embedded`) makes of clear-day frames of two towns that it never saw, beside
+`procedural` weather and the same instant as the simulator renders it. `python docs/make_embedded_sheet.py` takes it.
 """
 TEXT_PRESETS = "Every named weather of `carla.WeatherParameters`."
 TEXT_MAPS = """

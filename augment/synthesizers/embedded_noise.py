@@ -13,7 +13,7 @@ CELL_PX = 8
 """Width and height of a cell at a picture height of 144 px."""
 _STREAKS = ((0.25, 12.0, 1.0), (0.17, 40.0, 0.45), (0.12, 90.0, 0.25))
 """Length as share of the picture height, number per picture height of width, opacity: near, middle, far."""
-_LIT_SHARE = 0.4
+_LIT_SHARE = 0.3
 
 
 def draw_noise(seed: int, height: int, width: int) -> np.ndarray:
