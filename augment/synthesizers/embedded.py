@@ -92,7 +92,12 @@ class EmbeddedSynthesizer:
             groups(seg).astype(np.int64),
             depth_m,
             np.stack([weather_vector(a, b) for a, b in zip(frames.sources[part], targets, strict=True)]),
-            np.stack([draw_noise(int(seed), height, width) for seed in seeds]),
+            np.stack(
+                [
+                    draw_noise(int(seed), height, width, lit_windows=target.light == "night")
+                    for seed, target in zip(seeds, targets, strict=True)
+                ]
+            ),
         )
         finite = np.isfinite(pictures).reshape(len(pictures), -1).all(1)
         if not finite.all():

@@ -16,18 +16,22 @@ _STREAKS = ((0.25, 12.0, 1.0), (0.17, 40.0, 0.45), (0.12, 90.0, 0.25))
 _LIT_SHARE = 0.3
 
 
-def draw_noise(seed: int, height: int, width: int) -> np.ndarray:
+def draw_noise(seed: int, height: int, width: int, *, lit_windows: bool = True) -> np.ndarray:
     """The noise of one variant.
 
     Args:
         seed: decides everything.
         height, width: of the picture in px.
+        lit_windows: False leaves every cell dark, as before night has fallen.
 
     Returns:
         (NOISE_CHANNELS, H, W) float32 in [0, 1]: opacity of rain streaks, points, lit cells.
     """
     rng = generator("embedded", "noise", int(seed))
-    return np.stack([_streaks(rng, height, width), _points(rng, height, width), _cells(rng, height, width)])
+    noise = np.stack([_streaks(rng, height, width), _points(rng, height, width), _cells(rng, height, width)])
+    if not lit_windows:
+        noise[2] = 0.0
+    return noise
 
 
 def _streaks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -74,7 +74,8 @@ def _example(
     window = (moment, slice(top, top + crop_height), slice(left, left + crop_width))
     known = pairs.depth_m is not None and rng.random() >= _DEPTH_UNKNOWN_SHARE
     depth = pairs.depth_m[window] if known and pairs.depth_m is not None else np.full(crop_px[::-1], UNKNOWN_DEPTH_M)
-    drawn = draw_noise(derive_seed(int(rng.integers(0, 2**62))), height, width)
+    seed = derive_seed(int(rng.integers(0, 2**62)))
+    drawn = draw_noise(seed, height, width, lit_windows=target.light == "night")
     kinds = torch.from_numpy(groups(pairs.seg[window]).astype(np.int64))[None]
     before, after = _picture(pairs.rgb[source][window]), _picture(pairs.rgb[target][window])
     dry_condition = Condition("cloudy", target.light)
@@ -118,9 +119,9 @@ def noise_of_target(
         seen = torch.where(streak > _FAINTEST_STREAK, streak / strongest.clamp(min=_FAINTEST_STREAK), 0.0)
         # Before a grey sky rain cannot be told from it: any streak drawn there must be faint.
         noise[:, 0:1] = torch.where(strongest > _FAINTEST_STREAK, seen, drawn[:, 0:1])
-    if target.light != "night" and target.light != "dusk":
+    if target.light != "night":
         return noise
-    if target.weather == "clear" and target.light == "night":
+    if target.weather == "clear":
         dot = _small(level)
         star = torch.where(dot > _FAINTEST_STAR, dot.clamp(max=1.0), 0.0)
         noise[:, 1:2] = torch.where((kinds == LayoutGroup.SKY)[:, None], star, drawn[:, 1:2])
