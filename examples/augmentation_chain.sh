@@ -26,12 +26,12 @@ step syndiff record --out "$out/test" --map TownHill --split val --conditions cl
     --route-length-m "$length_m" --vehicles 8 --walkers 12 --pairs "${rare[@]}"
 
 step syndiff audit "$out/train" --out "$out/audit"
-step syndiff plan "$out/audit" --out "$out/plan.json" --conditions clear-day "${rare[@]}" --ratio 1
+step syndiff plan "$out/audit" --out "$out/plan.json" --conditions clear-day "${rare[@]}" --ratio 0.5
 step syndiff synthesize --data "$out/plan.json" --synthesizer procedural
 
 # Status 3 says that the guard rejected some: news, not a failure.
 step syndiff guard "$out/train" --out "$out/guard" --synthesizers procedural-2 || [ $? -eq 3 ]
-step syndiff quality "$out/train" --out "$out/quality"
+step syndiff quality "$out/train" --out "$out/quality" --most 100
 
 step syndiff train-seg --data "$out/train" --out "$out/real" --steps "$steps" --crop-px 160 112 \
     --no-synthesized

@@ -25,7 +25,7 @@ p { margin:.4rem 0 .8rem; max-width:80ch; }
 .notice { background:var(--tint); border-left:4px solid var(--accent); padding:.7rem 1rem; margin:1rem 0; }
 table { border-collapse:collapse; margin:.6rem 0 1rem; font-variant-numeric:tabular-nums; }
 th,td { padding:.32rem .8rem; text-align:right; border-bottom:1px solid var(--line); }
-th { font-weight:600; color:var(--soft); } th:first-child,td:first-child { text-align:left; }
+th { font-weight:600; color:var(--soft); } th:first-child,td:first-child,.words th,.words td { text-align:left; }
 figure { margin:.8rem 0 1.2rem; } figure img { max-width:100%; height:auto; display:block; border-radius:4px; }
 figcaption { color:var(--soft); font-size:.88rem; margin-top:.35rem; max-width:90ch; }
 .charts { display:flex; flex-wrap:wrap; gap:1.2rem; }
@@ -67,13 +67,14 @@ class Page:
         """A remark that no reader may miss."""
         self._body.append(f'<p class="notice">{html.escape(text)}</p>')
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table; numbers are right aligned, the first column is left aligned."""
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]], *, words: bool = False) -> None:
+        """A table; numbers are right aligned, the first column and tables of words are left aligned."""
         head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in header)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(_cell(cell))}</td>" for cell in row) + "</tr>" for row in rows
         )
-        self._body.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        kind = ' class="words"' if words else ""
+        self._body.append(f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
     def picture(self, rgb: np.ndarray, caption: str) -> None:
         """A picture with a caption; (H, W, 3) uint8 RGB."""

@@ -72,7 +72,10 @@ def store_page(options: Quality, quality: StoreQuality, ruler: Ruler) -> Page:
         for condition in conditions:
             for picture in quality.worst(condition, options.worst):
                 page.picture(_strip(picture, ruler), _told(picture))
-    _how(page, ruler)
+    _how(page, ruler, _PAIRED)
+    page.paragraph(
+        "For distances, true pictures are re-renders of the measured frames and frames recorded under the condition."
+    )
     return page
 
 
@@ -95,17 +98,17 @@ def folder_page(options: Quality, folders: Sequence[FolderQuality], ruler: Ruler
         if folder is not None:
             files = picture_files(folder)
             chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(4, len(files))).astype(int)]
-            rows.append([(f"{name}: {path.name}", read_rgb(path)) for path in chosen])
+            rows.append((name, [(path.stem, read_rgb(path)) for path in chosen]))
     # A sheet's pictures share their shape; folders may not.
-    for row in rows:
+    for name, row in rows:
         page.picture(
             np.concatenate(
                 [contact_sheet([[tile]], tile_width_px=_tile_px(4)) for tile in _same_height(row)], axis=1
             ),
-            row[0][0].partition(":")[0],
+            f"{name}: pictures spread evenly over the folder; nobody chose them.",
         )
     page.heading("Distances to the reference")
-    page.table(*_distance_table([(f.name, f.pictures, f.distances) for f in folders]))
+    _distances(page, [(f.name, f.pictures, f.distances) for f in folders])
     page.heading("Conditions that the classifier names")
     named = list(dict.fromkeys(name for f in folders for name in f.conditions))
     page.table(
@@ -159,7 +162,7 @@ def _condition(page: Page, quality: StoreQuality, condition: str, ruler: Ruler) 
             for i, group in enumerate(groups)
         ],
     )
-    page.table(*_distance_table([(g.made_by, g.pictures, g.distances) for g in groups]))
+    _distances(page, [(g.made_by, g.pictures, g.distances) for g in groups])
     with_classes = [g for g in groups if g.class_iou]
     if with_classes:
         page.table(
@@ -183,16 +186,20 @@ def _verdicts(groups: Sequence[GroupQuality]) -> list[str]:
     return lines
 
 
-def _distance_table(rows: Sequence[tuple[str, int, dict[str, Distance]]]) -> tuple[list[str], list[list[str]]]:
-    names = [name for name in rows[0][2] if any(d[name].value is not None for _, _, d in rows)] if rows else []
-    header = ["distance to true pictures", "n", *names]
+def _distances(page: Page, rows: Sequence[tuple[str, int, dict[str, Distance]]]) -> None:
+    """Distances that have a number, and why others have none."""
+    names = list(rows[0][2])
+    known = [name for name in names if any(distances[name].value is not None for _, _, distances in rows)]
     shown = []
     for name, count, distances in rows:
         label = "every other true picture to the rest" if name == TRUE else name
-        first = next(iter(distances.values()), None)
-        n = count if first is None else first.pictures
-        shown.append([label, str(n), *(_distance(distances[c]) for c in names)])
-    return header, shown
+        n = distances[known[0]].pictures if known else count
+        shown.append([label, str(n), *(_distance(distances[c]) for c in known)])
+    if known:
+        page.table(["distance to true pictures", "n", *known], shown)
+    for name in names:
+        if name not in known:
+            page.paragraph(f"No {name}: {rows[0][2][name].why_none}.")
 
 
 def _middle(quality: StoreQuality, condition: str) -> list[MeasuredPicture]:
@@ -253,23 +260,25 @@ def _told(picture: MeasuredPicture) -> str:
     return text if verdict is None else f"{text}; guard: {verdict}"
 
 
-def _how(page: Page, ruler: Ruler) -> None:
+_PAIRED = (
+    ("mIoU", "one confusion matrix summed over the group: classes read by a frozen segmenter against the labels"),
+    ("of true, of source", "mIoU divided by that of the true re-renders, or of the sources, of the same frames"),
+    ("condition read", "share of pictures of which a frozen classifier names the target condition first"),
+    ("PSNR, SSIM", "against the true re-render of the same instant; PSNR of the mean squared error"),
+)
+
+
+def _how(page: Page, ruler: Ruler, further: Sequence[tuple[str, str]] = ()) -> None:
     page.heading("How this was measured")
     rows = [
-        ("mIoU", "one confusion matrix summed over the group: classes read by a frozen segmenter against the labels"),
-        ("of true, of source", "mIoU divided by that of the true re-renders, or of the sources, of the same frames"),
-        ("condition read", "share of pictures of which a frozen classifier names the target condition first"),
-        ("PSNR, SSIM", "against the true re-render of the same instant; PSNR of the mean squared error"),
+        *further,
         ("frechet_*", "Frechet distance of Gaussians; grows as pictures get fewer: compare equal n only"),
         ("kernel_*", "squared maximum mean discrepancy, cubic kernel, unbiased (may be below 0)"),
         *((f"*_{name}", network.description) for name, network in ruler.features.items()),
         *((f"without {name}", why) for name, why in ruler.absent.items()),
     ]
-    page.table(("figure", "meaning"), rows)
-    page.paragraph(
-        "True pictures of a condition, for distances: re-renders of the measured frames, and frames recorded under "
-        "it. Only Inception's distances are called fid and kid."
-    )
+    page.table(("figure", "meaning"), rows, words=True)
+    page.paragraph("Only Inception's distances are called fid and kid.")
 
 
 def _same_height(row: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
@@ -279,7 +288,7 @@ def _same_height(row: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, np.nd
     for name, rgb in row:
         height = max(1, int(rgb.shape[1] * flattest))
         top = (rgb.shape[0] - height) // 2
-        cut.append((_short(name, _tile_px(4) // _CAPTION_PX), rgb[top : top + height]))
+        cut.append((name[-(_tile_px(4) // _CAPTION_PX) :], rgb[top : top + height]))
     return cut
 
 

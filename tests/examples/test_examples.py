@@ -1,5 +1,7 @@
 """Every example runs, as its docstring says, and leaves what it promises."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -62,3 +64,21 @@ def test_a_clear_day_policy_is_shown_both_nights_side_by_side(tmp_path):
     assert len(list(tmp_path.glob("results-*.json"))) == 3
     assert "mean difference to the true night" in out
     assert cv2.imread(str(tmp_path / "pictures.jpg")).shape[0] > 500
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1700)
+def test_the_augmentation_chain_runs_from_drives_to_two_tested_segmenters(tmp_path):
+    script = ["bash", str(EXAMPLES / "augmentation_chain.sh"), str(tmp_path / "chain"), "1", "2", "25"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        script, capture_output=True, text=True, check=False, timeout=1600, env={**os.environ, "PATH": path}
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    made = json.loads((tmp_path / "chain" / "quality" / "quality.json").read_text())
+    assert {g["condition"] for g in made["groups"]} == {"fog-day", "clear-night", "rain-night"}
+    assert {"true re-render", "copy of the source", "random noise"} < {g["made_by"] for g in made["groups"]}
+    compared = json.loads((tmp_path / "chain" / "comparison" / "segmentation.json").read_text())
+    assert {g["source"] for g in compared["groups"]} == {"real", "relight"}
+    assert compared["compared"]["second_minus_first"]
+    assert (tmp_path / "chain" / "guard" / "guard.html").is_file()
