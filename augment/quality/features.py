@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import numpy as np
@@ -158,7 +159,10 @@ class InceptionFeatures:
         except (ImportError, RuntimeError) as error:
             raise FeaturesAbsent(f"torch-fidelity cannot be imported here: {error}") from error
         # torch-fidelity reads the file with code in it allowed; it gets none that holds more than tensors.
-        torch.load(weights, map_location="cpu", weights_only=True)
+        try:
+            torch.load(weights, map_location="cpu", weights_only=True)
+        except (UnpicklingError, RuntimeError) as error:
+            raise FeaturesAbsent(f"{weights} is not a file of tensors alone, so it is not read: {error}") from error
         self._network = FeatureExtractorInceptionV3(
             "inception", ["2048"], feature_extractor_weights_path=str(weights)
         )

@@ -82,7 +82,7 @@ class Ruler:
         Args:
             segmenter: None takes the shipped one.
             classifier: of conditions; None takes the shipped one.
-            wanted: names of features; None takes those that are here.
+            wanted: names of features; None takes those that are here, and those that a file is given for.
             clip_folder, inception_weights: where the user keeps them.
 
         Raises:
@@ -105,7 +105,7 @@ class Ruler:
             try:
                 self.features[name] = makers[name]()
             except FeaturesAbsent as error:
-                if wanted is not None:
+                if wanted is not None or {"clip": clip_folder, "inception": inception_weights}.get(name) is not None:
                     raise
                 self.absent[name] = str(error)
         self._lpips: Lpips | None = None

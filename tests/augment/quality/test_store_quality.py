@@ -80,10 +80,12 @@ def test_a_store_without_fitting_variants_says_what_it_has(store: Store, ruler: 
         measure_store([store], ruler, QualityConfig(conditions=("fog-day",)))
 
 
-def test_features_that_are_not_here_are_refused_when_asked_for_and_told_otherwise():
+def test_features_that_are_not_here_are_refused_when_asked_for_and_told_otherwise(tmp_path: Path):
     with pytest.raises(ValueError, match="--clip"):
         Ruler(wanted=("clip",))
     assert "--inception" in Ruler().absent["inception"]
+    with pytest.raises(ValueError, match=r"no config\.json"):
+        Ruler(clip_folder=tmp_path)
     with pytest.raises(ValueError, match="unknown features"):
         Ruler(wanted=("fid",))
 
