@@ -95,22 +95,22 @@ def rates(base: gymnasium.Env, synthesizer: Synthesizer, steps: int) -> None:
         print(f"  {name:<48}{middle[1]}")
 
 
-def _augmented(name: str, backend: str, weights: str | None) -> gymnasium.Env:
-    return AugmentObservation(make_drive(), (HELD_OUT.name,), name, backend, weights)  # type: ignore[arg-type]
+def _augmented(name: str, backend: str, weights: str | None, threads: int) -> gymnasium.Env:
+    return AugmentObservation(make_drive(), (HELD_OUT.name,), name, backend, weights, threads=threads)  # type: ignore[arg-type]
 
 
-def four_environments(name: str, backend: str, weights: str | None, steps: int) -> None:
+def four_environments(name: str, backend: str, weights: str | None, steps: int, threads: int) -> None:
     """Environment steps per second of four simulators: one synthesizer for all, and one for each."""
     actions = np.tile(STANDING, (4, 1))
     found: dict[str, float] = {}
     for what in ("four models, one in each environment's process", "one model, one batch"):
         if what.startswith("four"):
             envs: gymnasium.vector.VectorEnv = AsyncVectorEnv(
-                [partial(_augmented, name, backend, weights)] * 4, context="spawn"
+                [partial(_augmented, name, backend, weights, threads)] * 4, context="spawn"
             )
         else:
             plain = AsyncVectorEnv([make_drive] * 4, context="spawn")
-            envs = AugmentVectorObservation(plain, (HELD_OUT.name,), name, backend, weights)  # type: ignore[arg-type]
+            envs = AugmentVectorObservation(plain, (HELD_OUT.name,), name, backend, weights, threads=threads)  # type: ignore[arg-type]
         envs.reset(seed=0)
         for _ in range(6):
             envs.step(actions)
@@ -204,12 +204,15 @@ def main() -> None:
     parser.add_argument("--synthesizer", default="embedded", choices=["procedural", "embedded"])
     parser.add_argument("--backend", default="onnxruntime")
     parser.add_argument("--weights", default=None, help="folder of the embedded network")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the embedded network")
     parser.add_argument("--cars", type=int, default=0, help="traffic around the ego")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--only", nargs="*", default=["rates", "four", "flicker", "deadline"])
     options = parser.parse_args()
     print(machine_line())
-    synthesizer = make_online_synthesizer(options.synthesizer, options.backend, options.weights)
+    synthesizer = make_online_synthesizer(
+        options.synthesizer, options.backend, options.weights, threads=options.threads
+    )
     base = make_drive(options.cars)
     base.reset(seed=0)
     if "rates" in options.only:
@@ -221,7 +224,9 @@ def main() -> None:
     base.close()
     if "four" in options.only:
         print(f"four environments, 256x144 rgb, seg, depth, {options.synthesizer} by {options.backend}")
-        four_environments(options.synthesizer, options.backend, options.weights, max(options.steps // 3, 10))
+        four_environments(
+            options.synthesizer, options.backend, options.weights, max(options.steps // 3, 10), options.threads
+        )
 
 
 if __name__ == "__main__":

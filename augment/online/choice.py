@@ -13,7 +13,7 @@ OnlineBackend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorr
 
 
 def make_online_synthesizer(
-    name: str, backend: str = "onnxruntime", weights: str | Path | None = None, batch_size: int = 1
+    name: str, backend: str = "onnxruntime", weights: str | Path | None = None, batch_size: int = 1, threads: int = 2
 ) -> Synthesizer:
     """The synthesizer of that name; `relight` has to be made where the simulator is.
 
@@ -22,6 +22,7 @@ def make_online_synthesizer(
         backend: what runs the embedded network.
         weights: folder of the embedded network; None takes the shipped one.
         batch_size: frames that the embedded network takes at a time.
+        threads: CPU threads of the embedded network; more than there are idle cores slow it down many times.
 
     Raises:
         ValueError: an unknown name, or weights where none are used.
@@ -37,14 +38,20 @@ def make_online_synthesizer(
         if weights is not None:
             raise ValueError("weights are for synthesizer='embedded'; procedural weather has none")
         return ProceduralSynthesizer()
-    return _embedded(backend, weights, batch_size)
+    return _embedded(backend, weights, batch_size, threads)
 
 
-def _embedded(backend: str, weights: str | Path | None, batch_size: int) -> Synthesizer:
+def _embedded(backend: str, weights: str | Path | None, batch_size: int, threads: int) -> Synthesizer:
     # Networks and their back ends take seconds to import, which whoever chooses another does not wait for.
     from augment.export.backends import open_embedded
     from augment.synthesizers.embedded import default_embedded_folder
 
     folder = default_embedded_folder() if weights is None else Path(weights)
     cache = None if backend == "torch" else Path.home() / ".cache" / "syndiff-ad" / "export"
-    return open_embedded(folder, backend, cache=cache, batch_size=batch_size)  # type: ignore[arg-type]
+    return open_embedded(
+        folder,
+        backend,  # type: ignore[arg-type]
+        cache=cache,
+        threads=threads,
+        batch_size=batch_size,
+    )

@@ -39,6 +39,7 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
         every, budget_ms, on_miss, on_error, overlap, seed_per: see `OnlineConfig`.
         starts, unit: see `Schedule`.
         seed: run seed until `reset` is given one.
+        threads: CPU threads of the `embedded` network.
 
     Raises:
         ValueError: an environment without rgb and seg, an unknown condition, or options that do not go together.
@@ -61,6 +62,7 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
         starts: tuple[float, ...] | None = None,
         unit: str = "s",
         seed: int = 0,
+        threads: int = 2,
     ) -> None:
         RecordConstructorArgs.__init__(
             self,
@@ -77,6 +79,7 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
             starts=starts,
             unit=unit,
             seed=seed,
+            threads=threads,
         )
         gymnasium.Wrapper.__init__(self, env)
         drive = env.unwrapped
@@ -97,7 +100,7 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
             self._truth = DriveTruth(drive)
             synthesizer = RelightSynthesizer(self._truth)
         elif isinstance(synthesizer, str):
-            synthesizer = make_online_synthesizer(synthesizer, backend, weights)
+            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads)
         self.augmenter = OnlineAugmenter(synthesizer, schedule, config)
         key_of = None if self._truth is None else self._truth.key_of
         self._drive = DriveAugmenter(self.augmenter, drive.camera, seed=seed, key_of=key_of)

@@ -29,7 +29,7 @@ class AugmentVecEnv(VecEnvWrapper):
     Args:
         venv: of `carla_agents:Drive-v0` with `rgb` and `seg`, and `depth=True`.
         conditions, synthesizer, backend, weights, every, budget_ms, on_miss, on_error, overlap, seed_per, starts,
-            unit, seed: as `AugmentObservation`; `relight` only works there.
+            unit, seed, threads: as `AugmentObservation`; `relight` only works there.
 
     Raises:
         ValueError: environments without rgb and seg, or options that do not go together.
@@ -51,6 +51,7 @@ class AugmentVecEnv(VecEnvWrapper):
         starts: tuple[float, ...] | None = None,
         unit: str = "s",
         seed: int = 0,
+        threads: int = 2,
     ) -> None:
         super().__init__(venv)
         if "rgb" not in getattr(venv.observation_space, "spaces", {}):
@@ -61,7 +62,7 @@ class AugmentVecEnv(VecEnvWrapper):
         config = OnlineConfig(every, budget_ms, on_miss, on_error, overlap, seed_per)
         schedule = Schedule(tuple(conditions), None if starts is None else tuple(starts), unit)  # type: ignore[arg-type]
         if isinstance(synthesizer, str):
-            synthesizer = make_online_synthesizer(synthesizer, backend, weights)
+            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads)
         self.augmenter = OnlineAugmenter(synthesizer, schedule, config, venv.num_envs)
         self._drives = DriveAugmenter(self.augmenter, venv.get_attr("camera")[0], venv.num_envs, seed)
         self._next_seeds: list[int | None] = [None] * venv.num_envs

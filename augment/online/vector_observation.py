@@ -33,7 +33,7 @@ class AugmentVectorObservation(vector.VectorWrapper):
     Args:
         env: vector environment of `carla_agents:Drive-v0` with `rgb` and `seg`, and `depth=True`.
         conditions, synthesizer, backend, weights, every, budget_ms, on_miss, on_error, overlap, seed_per, starts,
-            unit, seed: as `AugmentObservation`; `relight` only works there.
+            unit, seed, threads: as `AugmentObservation`; `relight` only works there.
 
     Raises:
         ValueError: environments without rgb and seg, or options that do not go together.
@@ -55,6 +55,7 @@ class AugmentVectorObservation(vector.VectorWrapper):
         starts: tuple[float, ...] | None = None,
         unit: str = "s",
         seed: int = 0,
+        threads: int = 2,
     ) -> None:
         super().__init__(env)
         if "rgb" not in getattr(env.single_observation_space, "spaces", {}):
@@ -65,7 +66,7 @@ class AugmentVectorObservation(vector.VectorWrapper):
         config = OnlineConfig(every, budget_ms, on_miss, on_error, overlap, seed_per)
         schedule = Schedule(tuple(conditions), None if starts is None else tuple(starts), unit)  # type: ignore[arg-type]
         if isinstance(synthesizer, str):
-            synthesizer = make_online_synthesizer(synthesizer, backend, weights)
+            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads)
         self.augmenter = OnlineAugmenter(synthesizer, schedule, config, env.num_envs)
         camera = env.get_attr("camera")[0]  # type: ignore[attr-defined]
         self._drives = DriveAugmenter(self.augmenter, camera, env.num_envs, seed)

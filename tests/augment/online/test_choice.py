@@ -1,0 +1,40 @@
+"""Names of synthesizers in the loop, and the shipped network in it."""
+
+import numpy as np
+import pytest
+import torch
+
+from augment.conditions import DOMINANT, HELD_OUT
+from augment.online.augmenter import OnlineAugmenter
+from augment.online.choice import make_online_synthesizer
+from augment.online.schedule import Schedule
+from augment.synthesizers.check import drawn_scenes
+from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not default_embedded_folder().is_dir(), reason="the embedded network has no weights here")
+def test_the_shipped_network_makes_in_the_loop_what_it_makes_offline():
+    augmenter = OnlineAugmenter(make_online_synthesizer("embedded", "torch", threads=1), Schedule((HELD_OUT.name,)))
+    augmenter.reset(5)
+    frames = drawn_scenes(1, (160, 96), DOMINANT)
+    (shown,), (account,) = augmenter(frames)
+    assert account.outcome == "fresh"
+    offline = EmbeddedSynthesizer.from_folder(default_embedded_folder())
+    (wanted,) = offline(frames, [HELD_OUT], np.array([account.seed], np.uint64))
+    assert (np.abs(shown.astype(int) - wanted) <= 1).mean() > 0.999
+
+
+def test_names_and_options_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="allowed procedural, embedded, relight"):
+        make_online_synthesizer("magic")
+    with pytest.raises(ValueError, match="weights are for synthesizer='embedded'"):
+        make_online_synthesizer("procedural", weights="folder")
+    with pytest.raises(ValueError, match="AugmentObservation"):
+        make_online_synthesizer("relight")
