@@ -15,6 +15,8 @@ NAMES = (
     "weather_switch",
     "label_alignment",
     "condition_classifier",
+    "augment_speed",
+    "engines",
     "sensors",
     "determinism",
     "frame_matching",

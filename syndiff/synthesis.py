@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from augment.caption import Captioner, LabelCaptioner
+from augment.export.backends import open_embedded
 from augment.plan import Progress, progress, read_plan
 from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
-from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from augment.synthesizers.embedded import default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
@@ -29,23 +30,38 @@ from augment.worker_pool import WorkerPool
 from carla_agents.data.stop_request import StopRequest
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
-from syndiff.commands.synthesize import Synthesize
+from syndiff.commands.export_engine import PrecisionName
+from syndiff.commands.synthesize import BackendName, Synthesize
 from syndiff.progress import steps_bar
 from syndiff.variant_checks import calibration_mark, generator_weights, guards, make_guard, protects
 
 
-def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None = None) -> Synthesizer:
+def make_synthesizer(
+    kind: str,
+    weights: Path | None = None,
+    store: Path | None = None,
+    *,
+    backend: BackendName = "torch",
+    precision: PrecisionName = "fp32",
+    threads: int = 2,
+    export_cache: Path | None = None,
+    exported: Path | None = None,
+) -> Synthesizer:
     """The synthesizer of that name: every command's `--synthesizer` ends here.
 
     Args:
         kind: the name.
         weights: folder of its network, where it has one; None takes the shipped one.
         store: where the frames are; `relight` looks its pictures up there.
+        backend, precision, threads, export_cache, exported: what runs the embedded network, see
+            `augment.export.backends.open_step`.
 
     Raises:
         ValueError: unknown name, weights are missing, or given where none are used.
     """
     check_weights(kind, weights)
+    if kind != "embedded" and (backend, precision, exported) != ("torch", "fp32", None):
+        raise ValueError(f"--backend, --precision and --exported are for the embedded network; {kind} has none")
     if kind == "procedural":
         return ProceduralSynthesizer()
     if kind == "relight":
@@ -53,7 +69,14 @@ def make_synthesizer(kind: str, weights: Path | None = None, store: Path | None 
             raise ValueError("relight looks up what the simulator made while recording: it needs a store")
         return RelightSynthesizer(StoredTruth(Store.read(store)))
     if kind == "embedded":
-        return EmbeddedSynthesizer.from_folder(default_embedded_folder() if weights is None else weights)
+        return open_embedded(
+            default_embedded_folder() if weights is None else weights,
+            backend,
+            cache=export_cache,
+            exported=exported,
+            precision=precision,
+            threads=threads,
+        )
     raise ValueError(f"unknown synthesizer {kind!r}; known are embedded, procedural, relight")
 
 
@@ -80,7 +103,16 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
     """
     torch.set_num_threads(options.threads)
     weights = generator_weights(options)
-    synthesizer = make_synthesizer(options.synthesizer, weights, root)
+    synthesizer = make_synthesizer(
+        options.synthesizer,
+        weights,
+        root,
+        backend=options.backend,
+        precision=options.precision,
+        threads=options.threads,
+        export_cache=options.export_cache,
+        exported=options.exported,
+    )
     if protects(options):
         synthesizer = ProtectedSynthesizer(synthesizer)
     judged = guards(options)

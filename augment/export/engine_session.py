@@ -37,7 +37,7 @@ class EngineSession:
         loaded = self._runtime.deserialize_cuda_engine(engine.path.read_bytes())
         if loaded is None:
             raise ExportError(_refusal(engine, log.reasons()))
-        _check_device(engine, device)
+        check_device(engine, device)
         self._engine = loaded
         self._context = _make_context(trt, loaded, engine, cuda_graph)
         if self._context is None:
@@ -71,9 +71,8 @@ class EngineSession:
             }
             output = self._replay(given) if self._captures else self._launch(given)
         current.wait_stream(self._stream)
-        # Memory is freed in the order of one stream; these tensors were used in two.
-        for tensor in (*given.values(), output):
-            tensor.record_stream(current)
+        # It belongs to our stream and is read in the caller's; without this its memory could be reused too early.
+        output.record_stream(current)
         return output
 
     def _launch(self, given: dict[str, Tensor]) -> Tensor:
@@ -142,7 +141,12 @@ def _refusal(engine: Engine, reasons: str) -> str:
     )
 
 
-def _check_device(engine: Engine, device: str) -> None:
+def check_device(engine: Engine, device: str) -> None:
+    """Check that an engine was built for the GPU at hand.
+
+    Raises:
+        ExportError: it was built for another, or torch sees none.
+    """
     here = device_compute_capability(device)
     wanted = engine.compute_capability
     if wanted == PORTABLE or here == wanted or f"SM{here.replace('.', '')}" in wanted.split(","):

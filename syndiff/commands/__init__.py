@@ -12,6 +12,7 @@ from syndiff.commands.conformance import Conformance, ConformanceDiff
 from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
+from syndiff.commands.export_engine import ExportEngine
 from syndiff.commands.guard import GuardVariants
 from syndiff.commands.import_data import ImportData
 from syndiff.commands.merge_results import MergeResults
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "adapt": Adapt,
     "train": Train,
     "train-controlnet": TrainControlnet,
+    "export-engine": ExportEngine,
     "train-condition-classifier": TrainConditionClassifier,
     "train-seg": TrainSeg,
     "test-seg": TestSeg,

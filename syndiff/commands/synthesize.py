@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from syndiff.commands.export_engine import PrecisionName
+
+BackendName = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
 SynthesizerName = Literal["procedural", "embedded", "relight"]
 
 
@@ -23,6 +26,15 @@ class Synthesize:
     relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
     """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent."""
+    backend: BackendName = "torch"
+    """What runs the embedded network. onnxruntime and openvino are faster on CPUs; their graph is exported at the
+    first use, in half a minute. The TensorRTs need an NVIDIA GPU."""
+    precision: PrecisionName = "fp32"
+    """Of the embedded network: bf16 by openvino where the CPU has it, fp16 and bf16 by the TensorRTs."""
+    export_cache: Path = Path("runs/exported")
+    """Where graphs and engines are kept for the next use."""
+    exported: Path | None = None
+    """A graph or an engine that `syndiff export-engine` has written, instead of one from the cache."""
     source: str = "clear-day"
     """Condition of the frames to start from; a plan has its own."""
     split: str = "train"

@@ -5,27 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from augment.export.cache import cached_graph
 from augment.export.onnx_graph import OnnxGraph
-from augment.synthesizers.small_controlnet import SmallControlNet, SmallControlNetConfig
-
-
-def write_model(folder: Path, seed: int) -> Path:
-    """A model of random weights, none of which is zero, so that every part of the graph shows in the picture."""
-    torch.manual_seed(seed)
-    network = SmallControlNet(SmallControlNetConfig(channels=(8, 16), targets=("rain-night", "fog-day")))
-    for parameter in network.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.02)
-    network.save(folder)
-    return folder
+from tests.augment.export.tiny_models import write_embedded
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
-    return write_model(tmp_path_factory.mktemp("tiny-model"), seed=0)
+    return write_embedded(tmp_path_factory.mktemp("tiny-model"))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,9 @@ from augment.export.onnx_graph import OnnxGraph, PictureShape
 from augment.export.sidecar import ExportError, sidecar_path
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import drawn_scenes
-from tests.augment.export.conftest import write_model
+from augment.synthesizers.embedded import default_embedded_folder
+from augment.synthesizers.small_controlnet import read_config
+from tests.augment.export.tiny_models import write_embedded
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for the export, which is long on a busy machine
 SHAPES = (PictureShape(1, 48, 64), PictureShape(3, 24, 40), PictureShape(2, 72, 16))
@@ -47,6 +49,21 @@ def test_the_same_frame_condition_and_seed_give_one_variant_by_every_back_end(ti
         difference = np.abs(variants[backend].astype(int) - variants["torch"].astype(int))
         assert (difference <= 1).mean() >= 0.999
     assert (variants["torch"] != frames.rgb).mean() > 0.5
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_give_one_variant_by_every_back_end(export_cache):
+    folder = default_embedded_folder()
+    if not (folder / "config.json").is_file():
+        pytest.skip("this version ships no weights of the embedded model")
+    pytest.importorskip("openvino", reason="openvino is an extra")
+    targets = [Condition.parse(name) for name in read_config(folder).targets[:4]]
+    frames = drawn_scenes(len(targets), (256, 144), Condition.parse(read_config(folder).source))
+    seeds = np.arange(len(targets), dtype=np.uint64)
+    expected = open_embedded(folder, "torch", threads=1)(frames, targets, seeds).astype(int)
+    for backend in CPU_BACKENDS:
+        found = open_embedded(folder, backend, cache=export_cache, threads=1)(frames, targets, seeds)
+        assert (np.abs(found.astype(int) - expected) <= 1).mean() >= 0.999
 
 
 def test_results_are_not_overwritten_by_the_next_frame(tiny_model, tiny_graph, export_cache):
@@ -106,7 +123,7 @@ def test_a_graph_changed_in_the_cache_is_refused(tiny_model, tiny_graph, export_
 
 
 def test_a_graph_of_other_weights_is_refused(tiny_graph, tmp_path):
-    retrained = write_model(tmp_path / "retrained", seed=1)
+    retrained = write_embedded(tmp_path / "retrained", seed=1)
     with pytest.raises(ExportError, match="the model has changed since"):
         open_step(retrained, "onnxruntime", exported=tiny_graph.path)
 
