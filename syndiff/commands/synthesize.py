@@ -21,8 +21,8 @@ class Synthesize:
     goes on."""
     conditions: tuple[str, ...] = ()
     """Target conditions, e.g. rain-night clear-night fog-day; a plan has its own."""
-    synthesizer: SynthesizerName = "procedural"
-    """procedural: depth- and label-aware weather, no weights. embedded: our own small ControlNet.
+    synthesizer: SynthesizerName = "embedded"
+    """embedded: our own small ControlNet. procedural: depth- and label-aware weather, no weights.
     relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
     """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent."""

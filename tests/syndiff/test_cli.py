@@ -73,7 +73,7 @@ def test_a_misspelt_key_of_a_run_file_is_refused_with_a_suggestion(tmp_path, cap
 
 def test_options_that_contradict_each_other_are_refused(tmp_path, capsys):
     store = tmp_path / "store"
-    weights = ["--weights", str(tmp_path / "weights")]
+    weights = ["--synthesizer", "procedural", "--weights", str(tmp_path / "weights")]
     assert main(["synthesize", "--data", str(store), "--conditions", "fog-day", *weights]) == 1
     assert "--weights" in capsys.readouterr().err
     assert main(["evaluate", "--out", str(tmp_path / "r.json"), "--blank-camera"]) == 1
