@@ -1,8 +1,8 @@
 """The guard: does a variant still show what its labels say, under the condition that was asked for?
 
 Every check gives figures; a figure beyond its limit rejects the variant and names the reason. The limits were read
-off true re-renders of the training towns (`benchmarks/guard_limits.py`), so that about one true picture in a hundred
-falls beyond each of them.
+off true re-renders of the training towns, on drives that no network of the guard has learned from
+(`benchmarks/guard_limits.py`), so that about one true picture in a hundred falls beyond each of them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from augment.condition_classifier import ConditionClassifier
 from augment.conditions import CORE12, Condition
+from augment.guards.content import ContentChange
 from augment.guards.flicker import consecutive, flicker
 from augment.guards.labels import LabelConsistency
 from augment.guards.lanes import lane_figures
@@ -30,16 +31,30 @@ class GuardConfig:
     """Limits of the checks; a variant on the wrong side of one of them is rejected."""
 
     least_labels: dict[str, float] = field(
-        default_factory=lambda: {"road": 0.5, "lane_paint": 0.3, "sidewalk": 0.3, "building": 0.4, "vehicle": 0.3}
+        default_factory=lambda: {
+            "road": 0.8,
+            "lane_paint": 0.3,
+            "sidewalk": 0.2,
+            "building": 0.3,
+            "vegetation": 0.3,
+            "person": 0.2,
+            "vehicle": 0.25,
+        }
     )
     """Class of the segmenter -> share of the source's intersection over union that must be left."""
-    least_lamp_lead: float = -0.2
+    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 450.0, "person": 150.0})
+    """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
+    least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.08, "person": 0.01})
+    """Share of each large vehicle or person that must still be read as one."""
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.75, "person": 0.0, "paint": 0.9})
+    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
+    least_lamp_lead: float = 0.0
     """Logarithm of the lamp's own colour over the strongest other one."""
     least_lane_agreement: float = 0.0
     """Correlation of the detail along lane paint."""
-    most_lane_shift_gain: float = 0.3
+    most_lane_shift_gain: float = 0.08
     """How much better shifted paint may agree."""
-    least_condition: float = 0.1
+    least_condition: float = 0.12
     """Probability of the wanted condition; conditions that the classifier does not know are not judged."""
     most_flicker: float = 0.25
     """Change between consecutive frames beyond that of the source, as a share of the brightness."""
@@ -73,6 +88,7 @@ class Guard:
         config: limits; None takes the calibrated ones.
         segmenter: reads labels off pictures; None takes the shipped one.
         classifier: tells conditions; None takes the shipped one.
+        content: marks changed content; None takes the shipped one.
     """
 
     def __init__(
@@ -80,15 +96,18 @@ class Guard:
         config: GuardConfig | None = None,
         segmenter: Segmenter | None = None,
         classifier: ConditionClassifier | None = None,
+        content: ContentChange | None = None,
     ) -> None:
         self.config = config or GuardConfig()
         segmenter = segmenter or default_segmenter()
         self._labels = LabelConsistency(segmenter)
         self._classifier = classifier or ConditionClassifier.load()
+        self._content = content or ContentChange.load()
         self.provenance: dict[str, Any] = {
             "guard": 1,
             "limits": asdict(self.config),
             "segmenter": segmenter.identity(),
+            "content": self._content.weights_sha256,
         }
 
     def __call__(self, frames: FrameBatch, variants: np.ndarray, targets: list[Condition]) -> list[Verdict]:
@@ -129,6 +148,7 @@ class Guard:
         for index, target in enumerate(targets):
             source, seg, variant = frames.rgb[index], frames.seg[index], variants[index]
             found = self._labels.figures(source, seg, variant)
+            found |= self._content.figures(source, seg, variant)
             found |= lamp_figures(source, seg, variant, self.config.least_lamp_px)
             found |= lane_figures(source, seg, variant)
             if target in CORE12:
@@ -145,12 +165,18 @@ class Guard:
     def _reasons(self, figures: dict[str, float]) -> list[str]:
         config = self.config
         least = {f"labels:{name}": floor for name, floor in config.least_labels.items()}
+        least |= {f"kept:{name}": share for name, share in config.least_kept.items()}
         least |= {
             "lamp_lead": config.least_lamp_lead,
             "lane_agreement": config.least_lane_agreement,
             "condition": config.least_condition,
         }
-        most = {"lane_shift_gain": config.most_lane_shift_gain, "flicker": config.most_flicker}
+        most = {f"changed:{kind}": limit for kind, limit in config.most_changed.items()}
+        most |= {f"appeared:{name}": limit for name, limit in config.most_appeared_px.items()}
+        most |= {
+            "lane_shift_gain": config.most_lane_shift_gain,
+            "flicker": config.most_flicker,
+        }
         reasons = [
             f"{name} is {figures[name]:.3f}, at least {limit:.3f} is wanted"
             for name, limit in least.items()

@@ -23,6 +23,8 @@ _LIT = 0.6
 """Coloured linear light of a lamp that burns, summed over its pixels; dark heads at night have less than 0.3."""
 _CLEAR = 1.25
 """The burning lamp has at least so many times the coloured light of the next one; otherwise no colour is named."""
+_GLASS = np.array([1.25, 0.9, 1.0], np.float32)[:, None, None]
+"""Sunlit dark glass is brightest where it is yellow or green; a burning red lamp must not lose against it."""
 _TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 
 
@@ -122,4 +124,4 @@ def _coloured_light(linear: np.ndarray, inside: np.ndarray) -> np.ndarray:
     yellowness = np.where(~warm & (green > 0.9 * blue) & (red > 0.7 * green), 1.0, yellowness)
     redness = np.where(warm, np.clip(1.0 - 2.0 * lean, 0.0, 1.0), 0.0)
     greenness = np.where(~warm & (green >= 0.9 * blue) & (red <= 0.7 * green), 1.0, 0.0)
-    return np.stack([redness, yellowness, greenness]) * (chroma * inside)
+    return _GLASS * np.stack([redness, yellowness, greenness]) * (chroma * inside)

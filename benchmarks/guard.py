@@ -167,7 +167,7 @@ def main() -> None:
     for name in options.types:
         caught, hidden, hidden_caught, shown, tries = 0, 0, 0, 0, 0
         reasons: Counter[str] = Counter()
-        conditions: Counter[str] = Counter()
+        wrong: Counter[str] = Counter()
         while shown < options.each and tries < 20 * options.each:
             scene, planted = TYPES[name](street, generator(options.seed, "guard benchmark", name, tries))
             tries += 1
@@ -179,15 +179,13 @@ def main() -> None:
                 hidden, hidden_caught = hidden + 1, hidden_caught + (not verdict.accepted)
                 continue
             shown, caught = shown + 1, caught + (not verdict.accepted)
-            if verdict.accepted == (name == "true re-render"):
-                continue
             if not verdict.accepted:
                 reasons.update(part.split(" ")[0] for part in verdict.reason.split("; "))
-            if verdict.accepted:
-                conditions[scene.target.name] += 1
+            if verdict.accepted != (name == "true re-render"):
+                wrong[scene.target.name] += 1
         low, high = wilson(caught, shown)
         share = f"{caught / max(shown, 1):.3f} ({low:.3f} {high:.3f})"
-        why = f"{dict(reasons.most_common(4))} missed in {dict(conditions.most_common(4))}"
+        why = f"{dict(reasons.most_common(4))} wrong in {dict(wrong.most_common(4))}"
         print(f"{name:22} {shown:4}  {share}  {hidden_caught:4}/{hidden:<4} {why}", flush=True)
     print(f"{1e3 * (time.process_time() - began) / max(count, 1):.0f} ms CPU per verdict, corruption included")
 

@@ -109,6 +109,9 @@ class ContentChange:
         self._network = network.eval()
         self.weights_sha256: str | None = None
 
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self._network.parameters())
+
     @classmethod
     def load(cls, folder: Path | None = None) -> ContentChange:
         """Read weights.
@@ -147,7 +150,7 @@ class ContentChange:
         config = {
             "kinds": list(KINDS),
             "widths": list(self._network.widths),
-            "parameters": sum(parameter.numel() for parameter in self._network.parameters()),
+            "parameters": self.parameter_count(),
             "weights_sha256": self.weights_sha256,
             **record,
         }

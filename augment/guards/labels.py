@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from carla_agents.segmentation.carla_sets import CARLA_0_9_16
-from carla_agents.segmentation.class_sets import translation
+from carla_agents.segmentation.class_sets import IGNORED, translation
 from carla_agents.segmentation.segmenter import Segmenter
 
 
@@ -26,29 +27,56 @@ class LabelConsistency:
         self._least_px = least_px
 
     def figures(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> dict[str, float]:
-        """Shares of the source's agreement that the variant keeps.
+        """Shares of the source's agreement that the variant keeps, and things that came or went.
 
         Args:
             source, variant: (H, W, 3) uint8.
             seg: (H, W) uint8 CARLA tags.
 
         Returns:
-            `labels:<class>` -> intersection over union read in the variant, divided by the one read in the source;
+            `labels:<class>`: intersection over union read in the variant, divided by the one read in the source;
             classes that are too small, or that the segmenter does not find in the source (below 0.2), are left out.
+            `appeared:vehicle`, `appeared:person`: pixels of the largest one read in the variant where neither labels
+            nor source have one. `kept:vehicle`, `kept:person`: share of the worst labelled one that is read in the
+            variant, over that in the source; absent without a large one that the segmenter finds in the source.
         """
         wanted = self._table[seg]
         before, after = self._segmenter.predict(np.stack([source, variant]), pad=True)
-        kept = {}
+        known = wanted != IGNORED
+        found = {}
         for row in self._segmenter.classes.classes:
-            in_labels = wanted == row.id
-            if np.count_nonzero(in_labels) < self._least_px:
-                continue
-            known = wanted != 255
-            scale = _iou(in_labels, (before == row.id) & known)
-            if scale >= 0.2:
-                name = row.name.replace(" ", "_")
-                kept[f"labels:{name}"] = _iou(in_labels, (after == row.id) & known) / scale
-        return kept
+            in_labels, in_source, in_variant = wanted == row.id, (before == row.id) & known, (after == row.id) & known
+            if np.count_nonzero(in_labels) >= self._least_px:
+                scale = _iou(in_labels, in_source)
+                if scale >= 0.2:
+                    found[f"labels:{row.name.replace(' ', '_')}"] = _iou(in_labels, in_variant) / scale
+            if row.name in _LEAST_PX:
+                found |= _comings_and_goings(row.name, in_labels, in_source, in_variant)
+        return found
+
+
+_LEAST_PX = {"vehicle": 150, "person": 50}
+"""Class -> a smaller thing is not judged by itself."""
+
+
+def _comings_and_goings(
+    name: str, in_labels: np.ndarray, in_source: np.ndarray, in_variant: np.ndarray
+) -> dict[str, float]:
+    explained = cv2.dilate((in_labels | in_source).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    new = (in_variant & ~explained).astype(np.uint8)
+    found = {f"appeared:{name}": 0.0}
+    if new.any():
+        _, _, stats, _ = cv2.connectedComponentsWithStats(new, connectivity=8)
+        found[f"appeared:{name}"] = float(stats[1:, cv2.CC_STAT_AREA].max())
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(in_labels.astype(np.uint8), connectivity=8)
+    kept = []
+    for number in range(1, count):
+        if stats[number, cv2.CC_STAT_AREA] >= _LEAST_PX[name]:
+            piece = pieces == number
+            seen = float(in_source[piece].mean())
+            if seen >= 0.5:
+                kept.append(float(in_variant[piece].mean()) / seen)
+    return found | ({f"kept:{name}": min(kept)} if kept else {})
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:

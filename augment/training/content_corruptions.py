@@ -46,7 +46,7 @@ class Corrupted:
     Attributes:
         rgb: (H, W, 3) uint8.
         changed: (3, H, W) bool per kind of `KINDS`: where content changed visibly.
-        unsure: (H, W) bool: pixels that changed too little to be seen; they should teach nothing.
+        unsure: (H, W) bool: pixels that changed too little to be seen, and soft rims; they should teach nothing.
     """
 
     rgb: np.ndarray
@@ -109,7 +109,7 @@ def corrupt(
     visible = cv2.blur((difference > _VISIBLE).astype(np.float32), (5, 5)) > 0.15
     changed = np.zeros((len(KINDS), *seg.shape), bool)
     changed[KINDS.index(kind)] = touched & visible
-    return Corrupted(result, changed, (touched | (difference > 0)) & ~visible)
+    return Corrupted(result, changed, (touched | (difference > 0)) & ~(touched & visible))
 
 
 def degrade(rng: np.random.Generator, rgb: np.ndarray, source: np.ndarray) -> np.ndarray:
