@@ -15,6 +15,7 @@ from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.small_controlnet import SmallControlNetConfig
 from augment.training.controlnet import ControlNetTrainingConfig
+from augment.training.controlnet_loss import LossWeights
 from augment.training.pairs import PairedFrames
 from carla_agents.data.store_writer import StoreWriter
 from carla_agents.simulator.frame import Command, Control, Frame
@@ -50,7 +51,13 @@ def pairs() -> PairedFrames:
 def quick_training() -> ControlNetTrainingConfig:
     network = SmallControlNetConfig(channels=(16, 24), token_count=2)
     return ControlNetTrainingConfig(
-        steps=12, batch_size=2, crop_height_px=32, crop_width_px=32, checkpoint_every=4, network=network
+        steps=12,
+        batch_size=2,
+        crop_height_px=32,
+        crop_width_px=32,
+        checkpoint_every=4,
+        network=network,
+        loss=LossWeights(features=0.0, scores=0.0),
     )
 
 
