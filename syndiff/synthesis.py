@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,6 +23,7 @@ from augment.synthesizers.embedded import default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
+from augment.synthesizers.translator import TranslatorSynthesizer
 from augment.variant_maker import MakingConfig, VariantMaker
 from augment.variant_part import VariantPart, merge_parts
 from augment.work import VariantTask
@@ -35,6 +36,9 @@ from syndiff.commands.synthesize import BackendName, Synthesize
 from syndiff.progress import steps_bar
 from syndiff.variant_checks import calibration_mark, generator_weights, guards, make_guard, protects
 
+if TYPE_CHECKING:
+    from syndiff.preset_choice import PresetChoice
+
 
 def make_synthesizer(
     kind: str,
@@ -46,6 +50,7 @@ def make_synthesizer(
     threads: int = 2,
     export_cache: Path | None = None,
     exported: Path | None = None,
+    preset: PresetChoice | None = None,
 ) -> Synthesizer:
     """The synthesizer of that name: every command's `--synthesizer` ends here.
 
@@ -55,6 +60,7 @@ def make_synthesizer(
         store: where the frames are; `relight` looks its pictures up there.
         backend, precision, threads, export_cache, exported: what runs the embedded network, see
             `augment.export.backends.open_step`.
+        preset: which public model `diffusion` is.
 
     Raises:
         ValueError: unknown name, weights are missing, or given where none are used.
@@ -77,7 +83,17 @@ def make_synthesizer(
             precision=precision,
             threads=threads,
         )
-    raise ValueError(f"unknown synthesizer {kind!r}; known are embedded, procedural, relight")
+    if kind == "translator":
+        if weights is None:
+            raise ValueError("--synthesizer translator needs --weights; `syndiff train-translator` writes them")
+        return TranslatorSynthesizer.from_folder(weights)
+    if kind == "diffusion":
+        if preset is None:
+            raise ValueError("--synthesizer diffusion needs --preset; `syndiff presets` lists them")
+        from syndiff.preset_choice import preset_synthesizer  # pulls in diffusers' pipelines
+
+        return preset_synthesizer(preset, weights)
+    raise ValueError(f"unknown synthesizer {kind!r}; known are embedded, translator, diffusion, procedural, relight")
 
 
 def check_weights(kind: str, weights: Path | None) -> None:
@@ -88,6 +104,34 @@ def check_weights(kind: str, weights: Path | None) -> None:
     """
     if kind in ("procedural", "relight") and weights is not None:
         raise ValueError(f"--weights is for synthesizers with a network; {kind} has none")
+
+
+def preset_choice(options: Synthesize) -> PresetChoice | None:
+    """The public model that the options name, if they name one.
+
+    Raises:
+        ValueError: options of public models without one.
+    """
+    chosen = {
+        "controls": options.controls or None,
+        "steps": options.steps,
+        "strength": options.strength,
+        "working_height_px": options.working_height_px,
+        "controlnet": options.controlnet,
+    }
+    if options.synthesizer != "diffusion":
+        given = [name for name, value in {"preset": options.preset, **chosen}.items() if value is not None]
+        if given:
+            raise ValueError(
+                f"--{given[0].replace('_', '-')} is for --synthesizer diffusion, not {options.synthesizer}"
+            )
+        return None
+    if options.preset is None:
+        raise ValueError("--synthesizer diffusion needs --preset; `syndiff presets` lists them")
+    from augment.synthesizers.preset_pipelines import Placement
+    from syndiff.preset_choice import PresetChoice
+
+    return PresetChoice(options.preset, Placement(options.device, options.precision), **chosen)  # type: ignore[arg-type]
 
 
 def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> VariantMaker:
@@ -112,6 +156,7 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
         threads=options.threads,
         export_cache=options.export_cache,
         exported=options.exported,
+        preset=preset_choice(options),
     )
     if protects(options):
         synthesizer = ProtectedSynthesizer(synthesizer)
@@ -170,6 +215,7 @@ def run_synthesis(options: Synthesize) -> int:
     if options.merge:
         return _merge(options)
     check_weights(options.synthesizer, options.weights)
+    preset_choice(options)
     failed = 0
     table = CheckTable()
     for job in _jobs(options):

@@ -18,7 +18,7 @@ from augment.synthesizers.preset_controls import control_image
 from augment.synthesizers.preset_pipelines import Placement, PresetError, load_pipeline, memory_advice
 from augment.synthesizers.preset_synthesizer import (
     as_picture,
-    combined_hash,
+    preset_name,
     preset_provenance,
     resized,
     working_size,
@@ -50,8 +50,8 @@ class CosmosClips:
         self._pipeline = pipeline
         self._preset = preset
         self._placement = placement
-        self.name = f"{preset.name}-{combined_hash(weights)}"
         self.provenance = preset_provenance(preset, weights, placement)
+        self.name = preset_name(self.provenance)
 
     @classmethod
     def from_weights(

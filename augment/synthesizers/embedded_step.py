@@ -124,11 +124,11 @@ class TorchStep:
     """Runs the step with PyTorch, in single precision.
 
     Args:
-        step: whose weights are used; put into evaluation mode.
+        step: `EmbeddedStep` or a module with its signature; put into evaluation mode.
         device: where to, e.g. `cpu` or `cuda`.
     """
 
-    def __init__(self, step: EmbeddedStep, device: str = "cpu") -> None:
+    def __init__(self, step: torch.nn.Module, device: str = "cpu") -> None:
         self.name = "torch"
         self.provenance: dict[str, Any] = {
             "torch": torch.__version__,

@@ -18,7 +18,7 @@ from PIL import Image
 from augment.prompt import Prompt
 from augment.synthesizers.presets import ControlKind, Part, Precision, Preset
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Placement:
 
     device: str = "cpu"
     """`cpu`, `cuda`, `cuda:1`, ..."""
-    precision: Precision = "float32"
-    """Type of the weights; float16 and bfloat16 are for accelerators."""
+    precision: Precision = "fp32"
+    """Type of the weights; fp16 and bf16 are for accelerators."""
     offload: bool = False
     """Keep parts in main memory until they are needed: half the accelerator's memory, slower."""
 
@@ -137,7 +137,7 @@ def memory_advice(preset: Preset, placement: Placement) -> str:
     )
     return (
         f"out of memory on {placement.device}: preset {preset.name} needs about {preset.memory} at "
-        f"{preset.working_height_px} px height. Try a working height of {smaller}, precision bfloat16 "
+        f"{preset.working_height_px} px height. Try a working height of {smaller}, precision bf16 "
         f"(now {placement.precision}), offload (now {'on' if placement.offload else 'off'}), or fewer controls"
     )
 
@@ -268,6 +268,6 @@ def _check_device(placement: Placement) -> None:
         raise PresetError(f"unknown device {placement.device!r}; expected cpu, cuda, cuda:1, ...") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise PresetError(f"device is {placement.device}, but torch sees no CUDA device; take --device cpu")
-    if device.type == "cpu" and (placement.offload or placement.precision == "float16"):
-        what = "offload" if placement.offload else "float16"
+    if device.type == "cpu" and (placement.offload or placement.precision == "fp16"):
+        what = "offload" if placement.offload else "fp16"
         raise PresetError(f"{what} is for accelerators; the device is cpu")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,8 +48,8 @@ class PresetSynthesizer:
         self._pipeline = pipeline
         self._preset = preset
         self._placement = placement
-        self.name = f"{preset.name}-{combined_hash(weights)}"
         self.provenance = preset_provenance(preset, weights, placement)
+        self.name = preset_name(self.provenance)
 
     @classmethod
     def from_weights(
@@ -145,16 +147,15 @@ def as_picture(picture: np.ndarray, size_px: tuple[int, int], name: str, placeme
     if not np.isfinite(picture).all():
         raise PresetError(
             f"{name} returned {np.count_nonzero(~np.isfinite(picture))} values that are not finite at precision "
-            f"{placement.precision}; bfloat16 or float32 usually cures it, another seed rarely"
+            f"{placement.precision}; bf16 or fp32 usually cures it, another seed rarely"
         )
     return resized(np.round(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8), size_px)
 
 
-def combined_hash(weights: dict[str, str]) -> str:
-    """One short name for all parts."""
-    from hashlib import sha256
-
-    return sha256("".join(f"{name}={weights[name]};" for name in sorted(weights)).encode()).hexdigest()[:12]
+def preset_name(provenance: dict[str, Any]) -> str:
+    """A name that changes with weights, settings and precision: a store keeps variants of different ones apart."""
+    what = [provenance["weights"], provenance["settings"], provenance["placement"]["precision"]]
+    return f"{provenance['preset']}-{sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def preset_provenance(preset: Preset, weights: dict[str, str], placement: Placement) -> dict[str, Any]:

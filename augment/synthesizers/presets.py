@@ -18,7 +18,7 @@ PipelineName = Literal[
     "ZImageControlNetPipeline",
     "Cosmos2_5_TransferPipeline",
 ]
-Precision = Literal["float32", "float16", "bfloat16"]
+Precision = Literal["fp32", "fp16", "bf16"]
 SchedulerName = Literal["ddim", "lcm", "euler-trailing", "own"]
 """`own`: the scheduler that the base model comes with."""
 

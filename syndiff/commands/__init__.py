@@ -13,6 +13,7 @@ from syndiff.commands.demo import Demo
 from syndiff.commands.doctor import Doctor
 from syndiff.commands.evaluate import Evaluate
 from syndiff.commands.export_engine import ExportEngine
+from syndiff.commands.finetune_controlnet import FinetuneControlnet
 from syndiff.commands.guard import GuardVariants
 from syndiff.commands.import_data import ImportData
 from syndiff.commands.merge_results import MergeResults
@@ -25,11 +26,13 @@ from syndiff.commands.record import Record
 from syndiff.commands.serve import Serve
 from syndiff.commands.stats import Stats
 from syndiff.commands.synthesize import Synthesize
+from syndiff.commands.synthesize_clips import SynthesizeClips
 from syndiff.commands.test_seg import TestSeg
 from syndiff.commands.train import Train
 from syndiff.commands.train_condition_classifier import TrainConditionClassifier
 from syndiff.commands.train_controlnet import TrainControlnet
 from syndiff.commands.train_seg import TrainSeg
+from syndiff.commands.train_translator import TrainTranslator
 from syndiff.commands.validate_routes import ValidateRoutes
 
 
@@ -55,9 +58,12 @@ COMMANDS: dict[str, Callable[..., Command]] = {
     "quality": Quality,
     "guard": GuardVariants,
     "adapt": Adapt,
+    "synthesize-clips": SynthesizeClips,
     "train": Train,
     "train-controlnet": TrainControlnet,
     "export-engine": ExportEngine,
+    "finetune-controlnet": FinetuneControlnet,
+    "train-translator": TrainTranslator,
     "train-condition-classifier": TrainConditionClassifier,
     "train-seg": TrainSeg,
     "test-seg": TestSeg,

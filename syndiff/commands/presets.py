@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
+from tyro.conf import Positional, arg
 
 
 @dataclass(frozen=True)
 class Presets:
     """List the public diffusion models that `synthesize --synthesizer diffusion --preset NAME` can use."""
 
-    name: Annotated[str | None, tyro.conf.Positional] = None
+    name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
     """One preset: its parts, and the commands that download them."""
     weights: Path | None = None
     """Folder with one subfolder per part; without it the hub's cache is looked at."""

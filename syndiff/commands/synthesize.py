@@ -9,7 +9,7 @@ from typing import Literal
 from syndiff.commands.export_engine import PrecisionName
 
 BackendName = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
-SynthesizerName = Literal["procedural", "embedded", "relight"]
+SynthesizerName = Literal["procedural", "embedded", "translator", "diffusion", "relight"]
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,34 @@ class Synthesize:
     """Target conditions, e.g. rain-night clear-night fog-day; a plan has its own."""
     synthesizer: SynthesizerName = "embedded"
     """embedded: our own small ControlNet. procedural: depth- and label-aware weather, no weights.
+    translator: a network distilled by `syndiff train-translator`. diffusion: a public model, see --preset.
     relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
-    """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent."""
+    """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent.
+    translator: its folder. diffusion: a folder with one subfolder per part of the preset."""
     backend: BackendName = "torch"
     """What runs the embedded network. onnxruntime and openvino are faster on CPUs; their graph is exported at the
     first use, in half a minute. The TensorRTs need an NVIDIA GPU."""
     precision: PrecisionName = "fp32"
-    """Of the embedded network: bf16 by openvino where the CPU has it, fp16 and bf16 by the TensorRTs."""
+    """diffusion: of the weights, fp16 and bf16 on accelerators. Of the embedded network: bf16 by openvino where the CPU has it, fp16 and bf16 by the TensorRTs."""
     export_cache: Path = Path("runs/exported")
     """Where graphs and engines are kept for the next use."""
     exported: Path | None = None
     """A graph or an engine that `syndiff export-engine` has written, instead of one from the cache."""
+    preset: str | None = None
+    """diffusion: which public model; `syndiff presets` lists them and says what to download."""
+    controls: tuple[Literal["seg", "depth", "edge"], ...] = ()
+    """diffusion: what of the source the network follows; the preset's own choice if absent."""
+    controlnet: Path | None = None
+    """diffusion: folder written by `syndiff finetune-controlnet`, in place of the preset's ControlNet for labels."""
+    steps: int | None = None
+    """diffusion: denoising steps; the preset's own number if absent."""
+    strength: float | None = None
+    """diffusion: how much of the source picture is noised away, up to 1; the preset's own if absent."""
+    working_height_px: int | None = None
+    """diffusion: height at which the network works; the preset's own if absent."""
+    device: str = "cpu"
+    """diffusion: cpu, cuda, cuda:1, ..."""
     source: str = "clear-day"
     """Condition of the frames to start from; a plan has its own."""
     split: str = "train"

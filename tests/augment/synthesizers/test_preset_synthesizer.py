@@ -64,6 +64,7 @@ def test_controls_can_be_chosen(name: str, controls: tuple, folders: dict[str, P
     variant = synthesizer(frames, [HELD_OUT], np.array([1], np.uint64))
     assert not np.array_equal(variant, load(name, folders[name])(frames, [HELD_OUT], np.array([1], np.uint64)))
     assert synthesizer.provenance["settings"]["controls"] == list(controls)
+    assert synthesizer.name != load(name, folders[name]).name, "a store keeps the variants of both apart"
 
 
 def test_frames_are_resized_to_the_working_height_and_back(folders: dict[str, Path]):
@@ -76,7 +77,7 @@ def test_frames_are_resized_to_the_working_height_and_back(folders: dict[str, Pa
 def test_numbers_that_are_no_picture_are_an_error(folders: dict[str, Path]):
     synthesizer = load("syndiff", folders["syndiff"])
     torch.nn.init.constant_(synthesizer._pipeline.vae.decoder.conv_out.bias, float("nan"))
-    with pytest.raises(PresetError, match="not finite at precision float32"):
+    with pytest.raises(PresetError, match="not finite at precision fp32"):
         synthesizer(drawn_scenes(1, (64, 32), DOMINANT), [HELD_OUT], np.zeros(1, np.uint64))
 
 
@@ -87,7 +88,7 @@ def test_exhausted_memory_says_what_to_reduce(folders: dict[str, Path], monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(synthesizer._pipeline.unet, "forward", exhausted)
-    with pytest.raises(PresetError, match="working height of 16, precision bfloat16"):
+    with pytest.raises(PresetError, match="working height of 16, precision bf16"):
         synthesizer(drawn_scenes(1, (64, 32), DOMINANT), [HELD_OUT], np.zeros(1, np.uint64))
 
 
@@ -100,8 +101,8 @@ def test_weights_of_another_model_and_places_that_do_not_exist_are_explained(fol
         )
     with pytest.raises(PresetError, match="unknown device 'tpu9'"):
         PresetSynthesizer.from_weights(PRESETS["syndiff"], folders["syndiff"], Placement("tpu9"))
-    with pytest.raises(PresetError, match="float16 is for accelerators"):
-        PresetSynthesizer.from_weights(PRESETS["syndiff"], folders["syndiff"], Placement("cpu", "float16"))
+    with pytest.raises(PresetError, match="fp16 is for accelerators"):
+        PresetSynthesizer.from_weights(PRESETS["syndiff"], folders["syndiff"], Placement("cpu", "fp16"))
 
 
 def test_any_condition_that_words_can_say_is_made(folders: dict[str, Path]):
