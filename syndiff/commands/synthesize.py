@@ -32,7 +32,8 @@ class Synthesize:
     """What runs the embedded network. onnxruntime and openvino are faster on CPUs; their graph is exported at the
     first use, in half a minute. The TensorRTs need an NVIDIA GPU."""
     precision: PrecisionName = "fp32"
-    """diffusion: of the weights, fp16 and bf16 on accelerators. Of the embedded network: bf16 by openvino where the CPU has it, fp16 and bf16 by the TensorRTs."""
+    """diffusion: of the weights, fp16 and bf16 on accelerators. embedded: bf16 by openvino where the CPU has it, fp16
+    and bf16 by the TensorRTs."""
     export_cache: Path = Path("runs/exported")
     """Where graphs and engines are kept for the next use."""
     exported: Path | None = None
