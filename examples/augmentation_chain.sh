@@ -9,7 +9,7 @@ set -euo pipefail
 
 out=${1:?give a folder for everything that the chain writes}
 drives=${2:-5}
-steps=${3:-400}
+steps=${3:-120}
 length_m=${4:-120}
 rare=(fog-day clear-night rain-night)
 
@@ -31,7 +31,7 @@ step syndiff synthesize --data "$out/plan.json" --synthesizer procedural
 
 # Status 3 says that the guard rejected some: news, not a failure.
 step syndiff guard "$out/train" --out "$out/guard" --synthesizers procedural-2 || [ $? -eq 3 ]
-step syndiff quality "$out/train" --out "$out/quality" --most 100
+step syndiff quality "$out/train" --out "$out/quality" --most 60
 
 step syndiff train-seg --data "$out/train" --out "$out/real" --steps "$steps" --crop-px 160 112 \
     --no-synthesized

@@ -177,7 +177,8 @@ def run_test(options: TestSeg) -> dict[str, Any]:
     temporary.replace(path)
     _page(options, first, paired, segmenter).write(options.out / "segmentation.html")
     for (condition, source), score in first.scores().items():
-        print(f"{condition:16} {source:12} {score.images:6} pictures  {_number(score)}")
+        beside = "" if paired is None else _beside(paired[condition, source])
+        print(f"{condition:16} {source:12} {score.images:6} pictures  {_number(score)}{beside}")
     print(options.out / "segmentation.html")
     return result
 
@@ -255,6 +256,12 @@ def _cells(value: float | None, low: float | None, high: float | None) -> tuple[
     if value is None or low is None or high is None:
         return "-", "-"
     return f"{value:.3f}", f"{low:.3f} to {high:.3f}"
+
+
+def _beside(score: PairedScore) -> str:
+    if score.difference is None:
+        return ""
+    return f"; the second {score.difference:+.3f} ({score.low:+.3f} to {score.high:+.3f})"
 
 
 def _number(score: GroupScore) -> str:
