@@ -106,9 +106,11 @@ def main() -> None:
     parser.add_argument(
         "--synthesizers",
         nargs="*",
-        default=[PROCEDURAL, EMBEDDED],
-        help="procedural, embedded (shipped weights), or folders of embedded weights; true and copy are always there",
+        default=[COPY, PROCEDURAL, EMBEDDED],
+        help="copy, procedural, embedded (shipped weights), or folders of embedded weights; true is always there",
     )
+    parser.add_argument("--backend", choices=("torch", "onnxruntime", "openvino"), default="torch")
+    parser.add_argument("--classifier", type=Path, help="folder of another condition classifier, e.g. an adapted one")
     parser.add_argument("--protected", action="store_true", help="keep protected classes, as `syndiff synthesize`")
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every segmenter; 0 trains none")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of every segmenter, joined in the bootstrap")
@@ -120,14 +122,17 @@ def main() -> None:
     print(machine_line())
     towns = [Town.read(options.data / f"test-{name}", options.every) for name in TEST_MAPS]
     print("held-out towns: " + ", ".join(f"{town.name} {len(town.frames)} frames" for town in towns))
-    arms: dict[str, Callable[[Town], np.ndarray]] = {TRUE: lambda town: town.true, COPY: _copied}
+    arms: dict[str, Callable[[Town], np.ndarray]] = {TRUE: lambda town: town.true}
     for spec in options.synthesizers:
-        name, synthesizer = _synthesizer(spec, options.protected)
+        if spec == COPY:
+            arms[COPY] = _copied
+            continue
+        name, synthesizer = _synthesizer(spec, options)
         arms[name] = lambda town, made_by=synthesizer: _variants(made_by, town)
     options.out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {}
     matrices: dict[str, np.ndarray] = {}
-    classifier = ConditionClassifier.load()
+    classifier = ConditionClassifier.load(options.classifier)
     for name, make in arms.items():
         with Stopwatch() as watch:
             shown = [make(town) for town in towns]
@@ -236,10 +241,15 @@ def _segmentation(name: str, towns: list[Town], shown: list[np.ndarray], options
         for learned, tested in ways:
             config = replace(RECIPE, steps=options.steps, seed=seed, threads=options.threads)
             folder = options.out / "segmenters" / f"{name}-{towns[learned].name}-{options.steps}-{seed}"
+            kept = folder / f"confusions-{towns[tested].name}.npy"
+            if kept.is_file():
+                parts.append(np.load(kept, allow_pickle=False))
+                continue
             with Stopwatch() as watch:
                 data = _pictures(options.data, towns[learned], shown[learned])
                 segmenter = train_segmenter(lambda: SmallSegmenter(SmallSegmenterConfig()), data, config, folder)
                 parts.append(_confusions(segmenter, _pictures(options.data, towns[tested], towns[tested].true)))
+                np.save(kept, parts[-1])
             print(f"learned from {towns[learned].name}, tested on {towns[tested].name}: {watch.own_cpu_s:.0f} s CPU")
         runs.append(np.concatenate(parts, axis=1))
     return np.stack(runs)
@@ -267,18 +277,21 @@ def _pictures(folder: Path, town: Town, shown: np.ndarray) -> Pictures:
     return Pictures(samples, whole.classes, chances, chosen, shown, wanted)
 
 
-def _synthesizer(spec: str, protected: bool) -> tuple[str, Synthesizer]:
+def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesizer]:
     synthesizer: Synthesizer
     if spec == PROCEDURAL:
         from augment.synthesizers.procedural import ProceduralSynthesizer
 
         return PROCEDURAL, ProceduralSynthesizer()
+    from augment.export.backends import open_step
     from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+    from augment.synthesizers.small_controlnet import read_config, weights_hash
 
     folder = default_embedded_folder() if spec == EMBEDDED else Path(spec)
-    synthesizer = EmbeddedSynthesizer.from_folder(folder)
+    runner = open_step(folder, options.backend, cache=options.out / "graphs", threads=options.threads)
+    synthesizer = EmbeddedSynthesizer(read_config(folder), runner, weights_hash(folder))
     name = EMBEDDED if spec == EMBEDDED else f"{EMBEDDED}-{folder.name}"
-    if protected:
+    if options.protected:
         from augment.synthesizers.protected import ProtectedSynthesizer
 
         return f"{name}-protected", ProtectedSynthesizer(synthesizer)
