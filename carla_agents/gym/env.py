@@ -246,6 +246,7 @@ class DriveEnv(gymnasium.Env):
                 self.close()
         self._session = Session.open(self._simulator)
         self._planner = RoutePlanner(self._session.map)
+        self._session.reset()  # connecting took some ticks; clouds and lights move with the clock
 
     def _start(self, rng: np.random.Generator, seed: int, places: Sequence[Sequence[float]] | None) -> None:
         session = self.session

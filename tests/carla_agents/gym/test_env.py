@@ -68,6 +68,25 @@ def test_the_same_seed_gives_the_same_episode_and_another_seed_another(blind_env
     assert not np.array_equal(first, episode(4))
 
 
+def test_the_first_episode_of_an_environment_shows_the_pixels_of_every_later_one() -> None:
+    env = gymnasium.make(ID, traffic_vehicles=3, traffic_walkers=3, **SMALL)
+    try:
+
+        def episode() -> list[np.ndarray]:
+            observation, info = env.reset(seed=5)
+            shown, clock_s = [observation["rgb"]], [info["frame"].elapsed_s]
+            for _ in range(5):
+                observation, _, _, _, info = env.step(straight_on())
+                shown.append(observation["rgb"])
+                clock_s.append(info["frame"].elapsed_s)
+            return [np.stack(shown), np.array(clock_s)]
+
+        for first, later in zip(episode(), episode(), strict=True):
+            np.testing.assert_array_equal(first, later)
+    finally:
+        env.close()
+
+
 def test_driving_on_makes_progress_and_the_terms_add_up(blind_env: gymnasium.Env) -> None:
     blind_env.reset(seed=1)
     total_m = 0.0
