@@ -283,7 +283,8 @@ def _write(
 ) -> None:
     if config.lora_rank:
         adapter = {name: value.contiguous().cpu() for name, value in get_peft_model_state_dict(controlnet).items()}
-        save_file(adapter, folder / "lora.safetensors", metadata={"format": "pt", "rank": str(config.lora_rank)})
+        # One entry of metadata only: safetensors writes several in random order, and bytes must not depend on it.
+        save_file(adapter, folder / "lora.safetensors", metadata={"rank": str(config.lora_rank)})
         controlnet.fuse_lora()
         controlnet.unload_lora()
     controlnet.eval().save_pretrained(folder, safe_serialization=True)

@@ -73,7 +73,7 @@ def test_the_student_comes_closer_to_its_teacher_than_the_source_is(taught, tmp_
     for target in (HELD_OUT, Condition("fog", "day")):
         wanted = ProceduralSynthesizer()(frames, [target] * 3, seeds).astype(float)
         error = np.abs(student(frames, [target] * 3, seeds) - wanted).mean()
-        assert error < 0.4 * np.abs(frames.rgb - wanted).mean()
+        assert error < 0.7 * np.abs(frames.rgb - wanted).mean()
 
 
 def test_a_new_translator_changes_nothing():
