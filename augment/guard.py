@@ -33,7 +33,7 @@ class GuardConfig:
     least_labels: dict[str, float] = field(
         default_factory=lambda: {
             "road": 0.8,
-            "lane_paint": 0.3,
+            "lane_paint": 0.25,
             "sidewalk": 0.2,
             "building": 0.3,
             "vegetation": 0.3,
@@ -42,11 +42,11 @@ class GuardConfig:
         }
     )
     """Class of the segmenter -> share of the source's intersection over union that must be left."""
-    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 450.0, "person": 150.0})
+    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 560.0, "person": 160.0})
     """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
     least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.08, "person": 0.01})
     """Share of each large vehicle or person that must still be read as one."""
-    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.75, "person": 0.0, "paint": 0.9})
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.4, "person": 2.3, "paint": 1.6})
     """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
     least_lamp_lead: float = 0.0
     """Logarithm of the lamp's own colour over the strongest other one."""
