@@ -16,7 +16,7 @@ class GuardVariants:
     Exits with 3 if any variant is rejected.
     """
 
-    data: Annotated[Path, tyro.conf.Positional]
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """Store with variants; or a folder with originals/, labels/ and variants/<condition>/, files of one name each."""
     out: Path
     """Folder for guard.json and guard.html."""

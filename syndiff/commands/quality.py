@@ -18,7 +18,7 @@ class Quality:
 
     out: Path
     """Folder for quality.json, pictures.jsonl and quality.html."""
-    data: Annotated[Positional[tuple[Path, ...]], arg(metavar="STORES")] = ()
+    data: Annotated[Positional[tuple[Path, ...]], arg(metavar="DATA")] = ()
     """Stores with variants; recorded with --pairs they hold the true re-renders too."""
     variants: Path | None = None
     """Instead of stores: a folder of synthesized pictures."""
