@@ -84,3 +84,6 @@ class _InPrecision(nn.Module):
 
     def forward(self, state: Tensor, hint: Tensor, weather: Tensor) -> Tensor:
         return self.network(state.to(self._dtype), hint.to(self._dtype), weather.to(self._dtype)).float()
+
+    def detail(self, hint: Tensor) -> Tensor:
+        return self.network.detail(hint.to(self._dtype)).float()

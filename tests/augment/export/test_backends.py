@@ -4,17 +4,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from augment.conditions import Condition
 from augment.export.backends import open_embedded, open_step
 from augment.export.cache import cached_graph
-from augment.export.embedded_graph import example_inputs
+from augment.export.embedded_graph import example_inputs, step_in_precision
 from augment.export.onnx_graph import OnnxGraph, PictureShape
 from augment.export.sidecar import ExportError, sidecar_path
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.embedded import default_embedded_folder
-from augment.synthesizers.small_controlnet import read_config
+from augment.synthesizers.small_controlnet import SmallControlNet, read_config
 from tests.augment.export.tiny_models import write_embedded
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for the export, which is long on a busy machine
@@ -49,6 +50,16 @@ def test_the_same_frame_condition_and_seed_give_one_variant_by_every_back_end(ti
         difference = np.abs(variants[backend].astype(int) - variants["torch"].astype(int))
         assert (difference <= 1).mean() >= 0.999
     assert (variants["torch"] != frames.rgb).mean() > 0.5
+
+
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.1), ("fp16", 0.02)])
+def test_a_network_in_16_bits_is_near_the_one_in_32(precision, most, tiny_model):
+    inputs = example_inputs(SHAPES[0], 7).values()
+    with torch.no_grad():
+        expected = step_in_precision(SmallControlNet.load(tiny_model), "fp32")(*inputs)
+        found = step_in_precision(SmallControlNet.load(tiny_model), precision)(*inputs)
+    assert found.dtype == torch.float32
+    assert 1e-6 < (found - expected).abs().max() < most
 
 
 @pytest.mark.slow
@@ -166,8 +177,6 @@ def test_a_precision_that_a_back_end_has_not_is_refused(backend, precision, mess
 
 
 def test_a_gpu_that_torch_does_not_see_is_refused(tiny_model):
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ExportError, match="sees no NVIDIA GPU"):
