@@ -46,8 +46,11 @@ class GuardConfig:
     """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
     least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.08, "person": 0.01})
     """Share of each large vehicle or person that must still be read as one."""
-    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.4, "person": 2.3, "paint": 1.6})
-    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.4, "person": 2.3, "paint": 4.0})
+    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit).
+
+    Paint has the most room: what protection puts back looks moved to the network.
+    """
     least_lamp_lead: float = 0.0
     """Logarithm of the lamp's own colour over the strongest other one."""
     least_lane_agreement: float = 0.0
