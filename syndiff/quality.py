@@ -48,8 +48,6 @@ def run_quality(options: Quality) -> int:
         raise ValueError("folders are compared by features: name some with --features")
     for name, why in ruler.absent.items():
         print(f"without {name}: {why}")
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_run_record(options.out, run_record(options, {"quality": options.seed}))
     result: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,7 +70,7 @@ def _of_stores(options: Quality, ruler: Ruler, result: dict[str, Any]) -> int:
     with steps_bar("measuring frames", 1) as show:
         quality = measure_store(stores, ruler, config, lambda done, total: show(done, "", total))
     result["groups"] = [asdict(group) for group in quality.groups]
-    _write(options.out / "quality.json", json.dumps(result, indent=1) + "\n")
+    _write_result(options, result)
     lines = [json.dumps(picture_record(picture)) for picture in quality.pictures]
     _write(options.out / "pictures.jsonl", "\n".join(lines) + "\n")
     store_page(options, quality, ruler).write(options.out / "quality.html")
@@ -95,7 +93,7 @@ def _of_folders(options: Quality, ruler: Ruler, result: dict[str, Any]) -> int:
             on_picture=lambda done, total: show(done, "", total),
         )
     result["folders"] = [asdict(folder) for folder in found]
-    _write(options.out / "quality.json", json.dumps(result, indent=1) + "\n")
+    _write_result(options, result)
     folder_page(options, found, ruler).write(options.out / "quality.html")
     print(folder_table(found))
     print(options.out / "quality.html")
@@ -145,6 +143,13 @@ def folder_table(folders: list[FolderQuality]) -> str:
 def _columns(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _write_result(options: Quality, result: dict[str, Any]) -> None:
+    """Only now, so that a command that failed does not claim the folder."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_run_record(options.out, run_record(options, {"quality": options.seed}))
+    _write(options.out / "quality.json", json.dumps(result, indent=1) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

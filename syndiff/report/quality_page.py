@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -125,7 +126,7 @@ def _summary(
     table = {(g.condition, g.made_by): g for g in quality.groups}
     header = ["condition"]
     for name in (*makers, COPY):
-        header += [f"{name}: IoU kept", "condition read"]
+        header += [f"{short_name(name)}: IoU kept", "condition read"]
     rows = []
     for condition in conditions:
         row = [condition]
@@ -158,7 +159,7 @@ def _condition(page: Page, quality: StoreQuality, condition: str, ruler: Ruler) 
     page.table(
         ("made by", "n", *(name for name, _, _ in shown)),
         [
-            (group.made_by, group.pictures, *(_cell(figures[i], form) for _, form, figures in shown))
+            (short_name(group.made_by), group.pictures, *(_cell(figures[i], form) for _, form, figures in shown))
             for i, group in enumerate(groups)
         ],
     )
@@ -166,7 +167,7 @@ def _condition(page: Page, quality: StoreQuality, condition: str, ruler: Ruler) 
     with_classes = [g for g in groups if g.class_iou]
     if with_classes:
         page.table(
-            ("IoU of class", *(g.made_by for g in with_classes)),
+            ("IoU of class", *(short_name(g.made_by) for g in with_classes)),
             [
                 (c.name, *("-" if (v := g.class_iou[c.name]) is None else f"{v:.2f}" for g in with_classes))
                 for c in ruler.segmenter.classes.classes
@@ -192,7 +193,7 @@ def _distances(page: Page, rows: Sequence[tuple[str, int, dict[str, Distance]]])
     known = [name for name in names if any(distances[name].value is not None for _, _, distances in rows)]
     shown = []
     for name, count, distances in rows:
-        label = "every other true picture to the rest" if name == TRUE else name
+        label = "every other true picture to the rest" if name == TRUE else short_name(name)
         n = distances[known[0]].pictures if known else count
         shown.append([label, str(n), *(_distance(distances[c]) for c in known)])
     if known:
@@ -223,7 +224,7 @@ def _row(pictures: Sequence[MeasuredPicture]) -> list[tuple[str, np.ndarray]]:
     made = sorted((p for p in pictures if p.variant is not None and p.made_by != TRUE), key=lambda p: p.made_by)
     true = true_variant(frame, condition)
     row = [(f"source, {frame.condition}", frame.load_rgb())]
-    row += [(f"{condition}, {p.made_by}", p.variant.load_rgb()) for p in made if p.variant is not None]
+    row += [(f"{condition}, {short_name(p.made_by)}", p.variant.load_rgb()) for p in made if p.variant is not None]
     if true is not None:
         row.append((f"{condition}, simulator", true.load_rgb()))
     limit = _tile_px(len(row)) // _CAPTION_PX
@@ -239,7 +240,7 @@ def _strip(picture: MeasuredPicture, ruler: Ruler) -> np.ndarray:
     wrong = np.where(((read != labels) & (labels != IGNORED))[..., None], np.array([230, 30, 30]), rgb // 2)
     true = true_variant(frame, picture.condition)
     classes = ruler.segmenter.classes
-    row = [(f"source, {frame.condition}", frame.load_rgb()), (picture.made_by, rgb)]
+    row = [(f"source, {frame.condition}", frame.load_rgb()), (short_name(picture.made_by), rgb)]
     if true is not None:
         row.append((f"true {picture.condition}", true.load_rgb()))
     row += [("labels", color_ids(labels, classes)), ("read off it", color_ids(read, classes))]
@@ -290,6 +291,11 @@ def _same_height(row: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, np.nd
         top = (rgb.shape[0] - height) // 2
         cut.append((name[-(_tile_px(4) // _CAPTION_PX) :], rgb[top : top + height]))
     return cut
+
+
+def short_name(made_by: str) -> str:
+    """The name of a synthesizer with hashes of weights cut to six digits; `quality.json` has it whole."""
+    return re.sub(r"\b[0-9a-f]{12,}\b", lambda found: found[0][:6], made_by)
 
 
 def _tile_px(columns: int) -> int:

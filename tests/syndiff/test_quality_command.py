@@ -62,4 +62,5 @@ def test_two_plain_folders_are_compared(tmp_path: Path, capsys):
 def test_what_cannot_be_measured_is_refused_with_what_to_do(tmp_path: Path, capsys, arguments, told):
     filled = [a.replace("{tmp}", str(tmp_path)) for a in arguments]
     assert main(["quality", *filled, "--out", str(tmp_path / "report"), "--threads", "1"]) == EXIT_FAILED
+    assert not (tmp_path / "report").exists(), "the corrected command finds a free folder"
     assert told in " ".join(capsys.readouterr().err.split())
