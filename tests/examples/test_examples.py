@@ -76,7 +76,8 @@ def test_the_augmentation_chain_runs_from_drives_to_two_tested_segmenters(tmp_pa
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     made = json.loads((tmp_path / "chain" / "quality" / "quality.json").read_text())
-    assert {g["condition"] for g in made["groups"]} == {"fog-day", "clear-night", "rain-night"}
+    # Of two drives one is in fog, so that the plan asks for no more of it.
+    assert {g["condition"] for g in made["groups"]} == {"clear-night", "rain-night"}
     assert {"true re-render", "copy of the source", "random noise"} < {g["made_by"] for g in made["groups"]}
     compared = json.loads((tmp_path / "chain" / "comparison" / "segmentation.json").read_text())
     assert {g["source"] for g in compared["groups"]} == {"real", "relight"}
