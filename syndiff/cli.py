@@ -13,6 +13,7 @@ from typing import Any
 
 import tyro
 from rich.console import Console
+from rich.text import Text
 
 from syndiff.commands import COMMANDS, Command
 
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         command = parse(arguments)
     except ValueError as error:
-        errors.print(f"[red]error[/]: {error}", highlight=False)
+        errors.print(Text.assemble(("error", "red"), f": {error}"), highlight=False)
         return EXIT_USAGE
     try:
         return command.run()
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             return int(exit_code)
         if not _is_explained(error):
             raise
-        errors.print(f"[red]error[/]: {error}", highlight=False, markup=False)
+        errors.print(Text.assemble(("error", "red"), f": {error}"), highlight=False)
         return EXIT_FAILED
 
 
