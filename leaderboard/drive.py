@@ -123,6 +123,7 @@ class Driver(Protocol):
 
 
 OnTick = Callable[[DriveView, TickFacts], None]
+OnBegin = Callable[[Session, carla.Vehicle], None]
 OnScenario = Callable[[ScenarioEvent], None]
 
 _INFRACTION_OF = {
@@ -141,6 +142,7 @@ def drive_route(
     scenarios: Sequence[ScenarioSpec] = (),
     weathers: WeatherRows = (),
     on_scenario: OnScenario | None = None,
+    on_begin: OnBegin | None = None,
 ) -> DriveRecord:
     """Drive one route in one condition and say what happened.
 
@@ -154,6 +156,7 @@ def drive_route(
         scenarios: what happens on the way, as the route file has it.
         weathers: weather along the route, as the route file has it; it takes the place of the key's condition.
         on_scenario: is told when a scenario begins, triggers, ends or is skipped.
+        on_begin: is shown the ego before the drive's first tick, e.g. to put a camera on it.
 
     Raises:
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
@@ -178,6 +181,8 @@ def drive_route(
     sensors = cameras(camera, ("rgb",)) if camera is not None else []
     rig = SensorRig(session, ego, sensors, config.ticks_per_decision)
     driver.begin(session, ego, route, traffic_seed)
+    if on_begin is not None:
+        on_begin(session, ego)
     criteria = _criteria(session, ego, route, config)
     infractions: list[Infraction] = []
     failure: DriverFailed | None = None
@@ -210,6 +215,7 @@ def drive_route(
     if staged is not None:
         infractions += _scenario_infractions(staged.close(), facts, skipped, on_scenario)
     infractions += [infraction for criterion in criteria for infraction in criterion.finish(facts)]
+    infractions.sort(key=lambda infraction: infraction.frame_id)
     completion_pct = observer.route_completion_pct
     status = drive_status(completion_pct, infractions) if failure is None else failure.status
     return DriveRecord(

@@ -17,6 +17,7 @@ from carla_agents.simulator.session import Session
 from leaderboard.drive import DriveConfig, Driver, DriverFailed, OnTick, drive_route
 from leaderboard.results import DriveKey, DriveRecord, Results
 from leaderboard.score import Metric, Summary
+from leaderboard.strips import InfractionStrips
 from scenarios.route_files import RouteSpec, read_routes
 
 MAX_ATTEMPTS = 3
@@ -115,6 +116,7 @@ def evaluate(
     results_path: Path,
     on_drive: Callable[[DriveRecord, int, int], None] | None = None,
     on_tick: Callable[[DriveKey], OnTick | None] | None = None,
+    strips: InfractionStrips | None = None,
 ) -> Results:
     """Drive everything that the result file does not hold yet.
 
@@ -130,6 +132,7 @@ def evaluate(
         results_path: the JSON file to write, or to go on with.
         on_drive: called after every drive with its record, the number of drives done and their total.
         on_tick: called before every drive; what it returns sees the drive's ticks.
+        strips: keeps pictures around infractions; they are no part of the results.
 
     Raises:
         ResultsError: the file belongs to another evaluation.
@@ -140,7 +143,7 @@ def evaluate(
     results = Results(results_path, identity(config, driver_name), planned_drives(config, list(specs.values())))
     waiting = iter(results.missing())
     while True:
-        crashed = _drive_until_crash(open_session, waiting, specs, results, driver, config, on_drive, on_tick)
+        crashed = _drive_until_crash(open_session, waiting, specs, results, driver, config, on_drive, on_tick, strips)
         if not crashed:
             return results
 
@@ -154,6 +157,7 @@ def _drive_until_crash(
     config: EvaluationConfig,
     on_drive: Callable[[DriveRecord, int, int], None] | None,
     on_tick: Callable[[DriveKey], OnTick | None] | None,
+    strips: InfractionStrips | None,
 ) -> bool:
     """Drive the waiting drives in one session; True if the simulator died before they were all driven."""
     key = next(waiting, None)
@@ -169,7 +173,7 @@ def _drive_until_crash(
                 raise ValueError(f"route {spec.route_id} is made for {spec.town!r}, the simulator runs {town!r}")
             route = planner.plan(spec.waypoints_m)
             try:
-                record = _drive_attempts(session, spec, route, key, driver, config.drive, results, on_tick)
+                record = _drive_attempts(session, spec, route, key, driver, config.drive, results, on_tick, strips)
             except SimulatorError as error:
                 results.add_crash(key, str(error))
                 return True
@@ -193,12 +197,13 @@ def _drive_attempts(
     config: DriveConfig,
     results: Results,
     on_tick: Callable[[DriveKey], OnTick | None] | None,
+    strips: InfractionStrips | None,
 ) -> DriveRecord | None:
     """Drive, and again if the Traffic Manager stalls; None if it did so every time."""
     for _ in range(MAX_ATTEMPTS):
         results.begin(key)
         try:
-            return drive_once(session, spec, route, key, driver, config, on_tick(key) if on_tick else None)
+            return drive_once(session, spec, route, key, driver, config, on_tick(key) if on_tick else None, strips)
         except TrafficManagerStalled as error:
             results.add_crash(key, str(error))
     return None
@@ -212,16 +217,22 @@ def drive_once(
     driver: Driver,
     config: DriveConfig,
     on_tick: OnTick | None = None,
+    strips: InfractionStrips | None = None,
 ) -> DriveRecord:
-    """`drive_route`, with a record also for a driver that could not begin.
+    """`drive_route`, with a record also for a driver that could not begin, and strips of pictures if asked for.
 
     Raises:
         SimulatorError: the simulator died or a sensor stayed silent; the drive has no outcome then.
     """
+    on_begin = None if strips is None else strips.begin
     try:
-        record = drive_route(session, route, key, driver, config, on_tick, scenarios=spec.scenarios)
+        record = drive_route(
+            session, route, key, driver, config, on_tick, scenarios=spec.scenarios, on_begin=on_begin
+        )
     except DriverFailed as error:
         return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
+    if strips is not None:
+        strips.write(record)
     return replace(record, pictures=driver.picture_account()) if isinstance(driver, SeesVariants) else record
 
 

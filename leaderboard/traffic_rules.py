@@ -153,24 +153,29 @@ class StopSignCriterion:
 
 
 class OutsideLanesCriterion:
-    """Measures how much of the completed route was driven off the lanes; reports once, at the end."""
+    """Measures how much of the completed route was driven off the lanes; reports once, at the end.
+
+    The event's tick and place are those where the ego first left the lanes.
+    """
 
     def __init__(self) -> None:
         self._outside_m = 0.0
+        self._left: TickFacts | None = None
         self._last_progress_m: float | None = None
 
     def update(self, facts: TickFacts) -> list[Infraction]:
         if self._last_progress_m is not None and facts.outside_lanes:
             self._outside_m += max(0.0, facts.route_progress_m - self._last_progress_m)
+            self._left = self._left if self._left is not None else facts
         self._last_progress_m = facts.route_progress_m
         return []
 
     def finish(self, facts: TickFacts) -> list[Infraction]:
-        if self._outside_m <= 0.0:
+        if self._left is None or self._outside_m <= 0.0:
             return []
         percentage = min(100.0, 100.0 * self._outside_m / max(facts.route_progress_m, 1e-3))
         message = (
             f"Agent went outside its route lanes for about {round(self._outside_m, 3)} meters "
             f"({round(percentage, 2)}% of the completed route)"
         )
-        return [facts.infraction(InfractionKind.OUTSIDE_LANES, message, percentage)]
+        return [self._left.infraction(InfractionKind.OUTSIDE_LANES, message, percentage)]

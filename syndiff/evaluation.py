@@ -34,6 +34,7 @@ from leaderboard.results import EXIT_PARTIAL, DriveKey, DriveRecord, Results
 from leaderboard.score import Metric
 from leaderboard.shards import shard_of, slurm_script
 from leaderboard.simulator_launch import LaunchConfig
+from leaderboard.strips import InfractionStrips
 from leaderboard.supervise import SuperviseConfig, supervise
 from syndiff.commands.evaluate import Evaluate
 from syndiff.online import augmentation_identity, online_config, online_synthesizer, pictures_text, source_of
@@ -58,7 +59,9 @@ def run_evaluation(options: Evaluate) -> int:
         if launches or options.shard:
             results = _supervised(options, config, name, launches or [None])
         else:
-            results = evaluate_with_progress(simulator_config(options), driver, name, config, options.out)
+            results = evaluate_with_progress(
+                simulator_config(options), driver, name, config, options.out, strips=strips_of_run(options)
+            )
     if isinstance(driver, AgentDriver | AugmentedPolicyDriver):
         driver.close()
     if results.missing():
@@ -86,6 +89,11 @@ def run_evaluation(options: Evaluate) -> int:
 def simulator_config(options: Evaluate) -> SimulatorConfig:
     """Which simulator a process of this evaluation opens."""
     return SimulatorConfig(host=options.host, port=options.port, seed=options.seed)
+
+
+def strips_of_run(options: Evaluate) -> InfractionStrips | None:
+    """What keeps pictures around infractions; None unless asked for."""
+    return InfractionStrips(options.out) if options.strips else None
 
 
 @contextmanager
@@ -179,6 +187,7 @@ def evaluate_with_progress(
     config: EvaluationConfig,
     out: Path,
     on_tick: Callable[[DriveKey], OnTick | None] | None = None,
+    strips: InfractionStrips | None = None,
 ) -> Results:
     """`leaderboard.evaluate.evaluate` with a progress line."""
     total = len(planned_drives(config, selected_routes(config)))
@@ -187,7 +196,7 @@ def evaluate_with_progress(
         def told(record: DriveRecord, done: int, _: int) -> None:
             show(done, f"{record.key}: {record.route_completion_pct:.0f} %, {record.status}")
 
-        return evaluate(lambda: Session.open(simulator), driver, name, config, out, told, on_tick)
+        return evaluate(lambda: Session.open(simulator), driver, name, config, out, told, on_tick, strips)
 
 
 def launches_of(options: Evaluate) -> list[LaunchConfig | None]:

@@ -19,7 +19,7 @@ from leaderboard.criteria import TickFacts
 from leaderboard.drive import DriveView
 from leaderboard.evaluate import MAX_ATTEMPTS, drive_once, selected_routes, simulator_identity
 from leaderboard.results import DriveKey, record_to_json
-from syndiff.evaluation import driver_of, evaluation_config, options_from_json, simulator_config
+from syndiff.evaluation import driver_of, evaluation_config, options_from_json, simulator_config, strips_of_run
 
 _BEAT_S = 0.5
 
@@ -49,6 +49,7 @@ def main() -> int:
     port = content.pop("port", None)
     options = options_from_json({**content, "port": port})
     driver, _ = driver_of(options)
+    strips = strips_of_run(options)
     simulator = simulator_config(options)
     if port is not None:
         simulator = replace(simulator, host="127.0.0.1", port=port, loading_timeout_s=180.0)
@@ -71,7 +72,7 @@ def main() -> int:
                 reason = ""
                 for _ in range(MAX_ATTEMPTS):
                     try:
-                        record = drive_once(session, spec, route, key, driver, config.drive, voice.beat)
+                        record = drive_once(session, spec, route, key, driver, config.drive, voice.beat, strips)
                     except TrafficManagerStalled as error:
                         reason = str(error)
                         continue

@@ -20,12 +20,14 @@ from leaderboard.statistics import (
     interval,
     rates_by_condition,
 )
+from leaderboard.strips import strips_folder, strips_of
 from syndiff.commands.stats import Stats
 from syndiff.online import pictures_table, pictures_text
 from syndiff.report.infraction_map import infraction_map
 from syndiff.report.page import Page
 
 Records = dict[DriveKey, DriveRecord]
+_MOST_STRIPS = 40
 
 
 def run_stats(options: Stats) -> int:
@@ -230,23 +232,49 @@ class Report:
         if drawing is not None:
             page.heading("Where")
             page.charts([drawing])
+        _show_strips(page, files)
         for line in self.bench2drive_text():
             page.paragraph(line)
         page.heading("Drives")
-        page.table(["drive", "status", "completion %", "penalty", "driving score"], self._drive_rows())
+        page.table(*self.drive_table())
         page.heading("Where this comes from")
         page.table(
             ["what", "value"], [[f"{f.path.name}: {k}", str(v)] for f in files for k, v in f.provenance.items()]
         )
         return page
 
-    def _drive_rows(self) -> list[list[str]]:
+    def drive_table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows: one per drive, beside the baseline's score on the same drive."""
+        header = ["drive", "status", "completion %", "penalty", "driving score"]
+        if self._baseline is not None:
+            header += ["baseline", "difference"]
         rows = []
         for key, record in sorted(self._records.items()):
             s = record.score(self._metric)
-            figures = [f"{s.route_completion_pct:.1f}", f"{s.infraction_penalty:.3f}", f"{s.driving_score:.2f}"]
-            rows.append([str(key), record.status, *figures])
-        return rows
+            row = [str(key), record.status, f"{s.route_completion_pct:.1f}", f"{s.infraction_penalty:.3f}"]
+            row.append(f"{s.driving_score:.2f}")
+            other = self._baseline.get(key) if self._baseline is not None else None
+            if other is not None:
+                theirs = other.score(self._metric).driving_score
+                row += [f"{theirs:.2f}", f"{s.driving_score - theirs:+.2f}"]
+            elif self._baseline is not None:
+                row += ["-", "-"]
+            rows.append(row)
+        return header, rows
+
+
+def _show_strips(page: Page, files: Sequence[Ingested]) -> None:
+    """The pictures around infractions that `syndiff evaluate --strips` left beside the files."""
+    strips = [strip for file in files for strip in strips_of(file.path, list(file.records.values()))]
+    if not strips:
+        return
+    page.heading("What happened")
+    page.paragraph("Seen from behind the ego; times are relative to the infraction, whose picture has a red edge.")
+    for record, event, path in strips[:_MOST_STRIPS]:
+        page.jpeg(path.read_bytes(), f"{record.key}, {event.elapsed_s:.1f} s: {event.message}")
+    if len(strips) > _MOST_STRIPS:
+        folders = ", ".join(str(strips_folder(file.path)) for file in files)
+        page.paragraph(f"{len(strips) - _MOST_STRIPS} more lie in {folders}.")
 
 
 def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -63,6 +63,8 @@ class Evaluate:
     """With --budget-ms: wait all the same, or show the simulator's picture, or the last variant warped."""
     on_error: Literal["raise", "source", "warp-last"] = "raise"
     """With --augment: a picture cannot be made: stop with the reason, or show that instead and count it."""
+    strips: bool = False
+    """Keep some pictures around each infraction beside the result file, for `syndiff stats`; costs a camera."""
     seed: int = 0
     """Decides traffic; the same seed gives every driver the same traffic."""
     workers: int = 0

@@ -83,6 +83,12 @@ class Page:
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         )
 
+    def jpeg(self, packed: bytes, caption: str) -> None:
+        """A picture that is packed already, with a caption."""
+        text = html.escape(caption)
+        address = "data:image/jpeg;base64," + base64.b64encode(packed).decode("ascii")
+        self._body.append(f'<figure><img alt="{text}" src="{address}"><figcaption>{text}</figcaption></figure>')
+
     def charts(self, svgs: Sequence[str]) -> None:
         """SVG charts side by side (see `syndiff.report.charts`)."""
         self._body.append('<div class="charts">' + "".join(svgs) + "</div>")
