@@ -144,8 +144,9 @@ class AgentDriver:
 
         Raises:
             DriverFailed: the agent raised, hung, or returned what is no control.
-                SensorTimeout: a sensor of the agent stayed silent.
+            SensorTimeout: a sensor of the agent stayed silent.
             ServerLost: the simulator died meanwhile; the agent is not to blame.
+            AgentKilled: somebody killed the agent's process.
         """
         if self._wrapper is None or self._session is None:
             raise RuntimeError("call begin() before control()")

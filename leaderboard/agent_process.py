@@ -2,7 +2,8 @@
 
 The evaluator keeps the simulator, the sensors and the clock; the agent's process gets the gathered data of each tick
 and answers with a control. The process is started once and serves drive after drive. It ends when the evaluator does,
-and a crash, a hang or an error of it is the agent's failure, never the evaluator's.
+and a crash, a hang or an error of it is the agent's failure, never the evaluator's. Only SIGKILL comes from outside:
+it leaves the drive without an outcome.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from srunner.scenariomanager.timer import GameTime
 
 from leaderboard.agent_loading import AgentFileError
 from leaderboard.agent_protocol import PeerGone, ProtocolError, receive, send
-from leaderboard.autoagents.agent_wrapper import AgentError
+from leaderboard.autoagents.agent_wrapper import AgentError, AgentKilled
 from leaderboard.autoagents.autonomous_agent import Track
 from leaderboard.envs.sensor_interface import SensorInterface
 
@@ -86,6 +87,7 @@ class AgentProcess:
 
         Raises:
             AgentError: the agent raised, its process ended, or it took too long; what runs on is ended.
+            AgentKilled: somebody killed its process.
         """
         connection = self._connection
         if connection is None:
@@ -96,6 +98,7 @@ class AgentProcess:
             reply = receive(connection)
             answered = True
         except PeerGone as error:
+            self._raise_if_killed(name)
             raise AgentError(f"the agent's process ended during {name} with {self._ending()}") from error
         except TimeoutError as error:
             raise AgentError(f"the agent's {name} took longer than {self._timeout_s:g} s") from error
@@ -136,7 +139,10 @@ class AgentProcess:
             hello = receive(ours)
         except (PeerGone, ProtocolError, TimeoutError) as error:
             ending = self._ending()
-            self.close()
+            try:
+                self._raise_if_killed("its start")
+            finally:
+                self.close()
             raise AgentFileError(
                 f"{self._python} cannot run the agent ({type(error).__name__}, {ending}); see what it printed above. "
                 "It needs Python 3.7 or newer with numpy and carla"
@@ -145,6 +151,13 @@ class AgentProcess:
             self.close()
             raise AgentFileError(hello["file_error"])
         self.takes_only_a_path, self.python_version = bool(hello["by_path"]), str(hello["python"])
+
+    def _raise_if_killed(self, during: str) -> None:
+        self._ending()
+        if self._process is not None and self._process.returncode == -signal.SIGKILL:
+            raise AgentKilled(
+                f"the agent's process was killed during {during}: by a user, a batch system or for want of memory"
+            )
 
     def _ending(self) -> str:
         process = self._process
@@ -222,7 +235,7 @@ class RemoteAgent:
 
     def destroy(self) -> None:
         """Let the agent free what `setup` took; the process stays for the next drive."""
-        with contextlib.suppress(AgentError):  # it has been said why it is gone
+        with contextlib.suppress(AgentError, AgentKilled):  # it has been said why it is gone
             self._process.call("destroy")
 
 

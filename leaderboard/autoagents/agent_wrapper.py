@@ -9,6 +9,7 @@ import carla
 from srunner.scenariomanager.carla_data_provider import CarlaDataProvider
 
 from augment.online.synthesis import SynthesisFailed
+from carla_agents.simulator.errors import SimulatorError
 from leaderboard.autoagents.sensor_rules import MAX_RADIUS_M, PSEUDO_SENSORS, blueprint_attributes, check_sensors
 from leaderboard.envs.sensor_interface import CallBack, OpenDriveMapReader, SensorReceivedNoData, SpeedometerReader
 
@@ -17,6 +18,13 @@ MAX_ALLOWED_RADIUS_SENSOR = MAX_RADIUS_M
 
 class AgentError(Exception):
     """The agent raised, or returned what is no control."""
+
+
+class AgentKilled(SimulatorError):
+    """The agent's own process was killed by SIGKILL: by a user, a batch system or for want of memory.
+
+    As when the simulator dies, the drive has no outcome and is to be driven again.
+    """
 
 
 class TickRuntimeError(Exception):
@@ -55,10 +63,11 @@ class AgentWrapper:
             AgentError: the agent raised.
             SensorReceivedNoData: a sensor stayed silent; that is not the agent's fault.
             SynthesisFailed: no variant of a picture could be made; that is not the agent's fault either.
+            AgentKilled: somebody killed the agent's process.
         """
         try:
             return self._agent()
-        except (SensorReceivedNoData, SynthesisFailed):
+        except (SensorReceivedNoData, SynthesisFailed, AgentKilled):
             raise
         except Exception as error:
             raise AgentError(f"{type(error).__name__}: {error}") from error

@@ -81,6 +81,20 @@ def test_a_process_that_dies_costs_its_drive_and_the_next_one_gets_a_new_one(dri
     assert first != second
 
 
+def test_a_process_that_is_killed_leaves_its_drive_without_an_outcome_until_it_is_resumed(drive, tmp_path):
+    notes = tmp_path / "notes.jsonl"
+    _, whole = drive("agent_apart", "--agent-config", f"{tmp_path / 'others.jsonl'}|none")
+    options = ("--agent-config", f"{notes}|killed-once")
+    status, content = drive("agent_apart", *options)
+    assert status == 255
+    assert content["entry_status"] == "Crashed"
+    assert content["_checkpoint"]["records"][-1]["status"] == "Failed - Simulation crashed"
+    status, content = drive("agent_apart", *options, "--resume", "1")
+    assert status == 0
+    assert content["entry_status"] == "Finished"
+    assert scores(content) == scores(whole)
+
+
 @pytest.mark.parametrize(
     ("fault", "word"),
     [

@@ -40,5 +40,7 @@ class ApartAgent(AutonomousAgent):
         assert input_data["front"][1].dtype == np.uint8
         input_data["front"][1][:] = 0
         if self.steps > 20 and self.fault == "die":
+            os.abort()
+        if self.steps > 20 and self.fault == "killed-once" and len(Path(self.notes).read_text().splitlines()) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return carla.VehicleControl(throttle=0.4)
