@@ -259,8 +259,11 @@ def _supervised(
 
 
 def options_to_json(options: Evaluate) -> dict[str, Any]:
-    """The options as plain values, paths made absolute."""
-    return {name: str(v.resolve()) if isinstance(v, Path) else v for name, v in asdict(options).items()}
+    """The options as plain values, paths made absolute.
+
+    Links stay links: an environment's `bin/python` is one, and what it points to knows nothing of the environment.
+    """
+    return {name: str(v.absolute()) if isinstance(v, Path) else v for name, v in asdict(options).items()}
 
 
 def options_from_json(content: dict[str, Any]) -> Evaluate:

@@ -1,4 +1,4 @@
-"""An agent without eyes that only accelerates."""
+"""An agent that looks at nothing but its IMU and only accelerates."""
 
 import carla
 
@@ -14,7 +14,8 @@ class RecklessAgent(AutonomousAgent):
         self.track = Track.SENSORS
 
     def sensors(self):
-        return [{"type": "sensor.speedometer", "id": "speed"}]
+        pose = {"x": 0.0, "y": 0.0, "z": 0.0, "roll": 0.0, "pitch": 0.0, "yaw": 0.0}
+        return [{"type": "sensor.speedometer", "id": "speed"}, {"type": "sensor.other.imu", "id": "imu", **pose}]
 
     def run_step(self, input_data, timestamp):
         return carla.VehicleControl(throttle=0.6, steer=-0.02)
