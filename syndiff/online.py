@@ -23,7 +23,7 @@ def online_config(options: Evaluate) -> OnlineConfig:
     Raises:
         ValueError: they do not go together.
     """
-    return OnlineConfig(options.augment_every, options.budget_ms, options.on_miss, options.on_error)
+    return OnlineConfig(options.augment_every, options.budget_ms, options.on_miss, options.on_error, options.overlap)
 
 
 def source_of(options: Evaluate) -> Condition:
@@ -47,7 +47,9 @@ def online_synthesizer(options: Evaluate) -> Synthesizer | None:
     """
     if options.synthesizer == "relight":
         return None
-    return make_online_synthesizer(options.synthesizer, options.backend, options.augment_weights)
+    return make_online_synthesizer(
+        options.synthesizer, options.backend, options.augment_weights, threads=options.threads
+    )
 
 
 def augmentation_identity(options: Evaluate) -> dict[str, Any] | None:
@@ -57,6 +59,7 @@ def augmentation_identity(options: Evaluate) -> dict[str, Any] | None:
     known = {"target": options.augment, "synthesizer": options.synthesizer, **asdict(online_config(options))}
     if options.synthesizer == "embedded":
         known |= {"backend": options.backend, "weights": _weights_sha256(options.augment_weights)}
+        known |= {"threads": options.threads}
     return known
 
 

@@ -55,12 +55,17 @@ class Evaluate:
     """With --synthesizer embedded: folder of the network; without it the shipped one."""
     backend: Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "torch"
     """With --synthesizer embedded: what runs the network."""
+    threads: int = 2
+    """With --synthesizer embedded: CPU threads of the network; more than there are idle cores slow it down."""
     augment_every: int = 1
     """With --augment: make every k-th picture, and warp it to the views in between."""
     budget_ms: float | None = None
     """With --augment: time a picture may take; misses are counted. Runs with a budget cannot be repeated exactly."""
     on_miss: Literal["wait", "source", "warp-last"] = "wait"
     """With --budget-ms: wait all the same, or show the simulator's picture, or the last variant warped."""
+    overlap: Literal["off", "warp", "one-tick-old"] = "off"
+    """With --augment: make pictures in a thread while the simulator goes on, and show them one decision later, warped
+    to the present view or as they are."""
     on_error: Literal["raise", "source", "warp-last"] = "raise"
     """With --augment: a picture cannot be made: stop with the reason, or show that instead and count it."""
     strips: bool = False
