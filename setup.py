@@ -13,6 +13,7 @@ CORE = [
     "gymnasium>=1.2,<2",
     "moderngl>=5.12,<6",
     "msgpack>=1.0.8,<2",
+    "numba>=0.61,<1",  # compiles the step of the embedded simulator
     "numpy>=1.26,<3",
     "opencv-python-headless>=4.9",
     "rich>=13.7",

@@ -114,7 +114,8 @@ class Comparison:
                 if family == "walker.":
                     aside_m = self._rng.uniform(3.0, 7.0)
                     x, y = x - aside_m * np.sin(np.radians(yaw)), y + aside_m * np.cos(np.radians(yaw))
-                    z, yaw = self.world.town.ground.height_at_m(x, y) + 1.0, float(self._rng.uniform(-180, 180))
+                    ground_m = self.world.town.ground.height_m(np.array([x]), np.array([y]))
+                    z, yaw = float(ground_m[0]) + 1.0, float(self._rng.uniform(-180, 180))
                 name = names[int(self._rng.integers(len(names)))]
                 try:
                     actor = self.world.spawn(ActorDescription(0, name, ()), (x, y, z, pitch, yaw, roll))

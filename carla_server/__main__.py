@@ -122,12 +122,14 @@ class _Loader:
             self._simulator.recordings.stop()
 
     def _load(self) -> None:
+        from carla_server.kernels import prepare_kernels
         from carla_server.recorder.recordings import Recordings
         from carla_server.world.town_source import ShippedTowns  # loading carla.Map takes a while
         from carla_server.world.world import World
 
         options = self._options
         try:
+            prepare_kernels()
             towns = ShippedTowns(options.map_dir, dict(options.map_alias))
             town = towns.load(options.map)
             world = World(

@@ -182,7 +182,6 @@ class RpcConnection(Connection):
                 replies = []
         if replies:
             self.send(replies)
-            self.server.replied(request)
 
     def close(self) -> None:
         if self.open:

@@ -32,7 +32,7 @@ from carla_server.api.procedures import advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
 from carla_server.connection import Connection, RpcConnection, StreamConnection
-from carla_server.rhythm import LONGEST_WAIT_S, QUESTION
+from carla_server.rhythm import LONGEST_WAIT_S
 from carla_server.wire.limits import Limits
 from carla_server.wire.rpc import Request, RpcWriter
 from carla_server.wire.stream import Buffer, frame_prefix
@@ -43,9 +43,6 @@ BARRIER_TIMEOUT_S = 1.0
 SETTINGS_POLL_DELAY_S = 0.001
 TRAFFIC_MANAGER_START_S = 0.4
 """What a new Traffic Manager gets for its first step before a map may be loaded."""
-_BEFORE_A_TICK = ("apply_batch", QUESTION)
-"""What a Traffic Manager sends last before its client asks for a tick."""
-
 _IDLE_S = 1.0
 _BACKLOG = 128
 
@@ -209,22 +206,6 @@ class Server:
         if request.name != "load_new_episode" or self._simulator is None:
             return 0.0
         return self._simulator.traffic_manager_added_s + TRAFFIC_MANAGER_START_S
-
-    def replied(self, request: Request) -> None:
-        """The replies to this request and those before it are on their way.
-
-        A Traffic Manager sends its controls, asks for the settings and is silent until the next tick. While its
-        client works towards that tick, we work on it too.
-        """
-        simulator = self._simulator
-        if request.name not in _BEFORE_A_TICK or simulator is None or not simulator.traffic_managers:
-            return
-        if simulator.world.settings.synchronous_mode:
-            try:
-                simulator.world.prepare_tick()
-            except Exception:  # the tick meets it again and tells the client
-                self.log("work ahead of a tick failed")
-                traceback.print_exc(file=sys.stderr)
 
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""

@@ -16,7 +16,7 @@ class ActorRows:
         actor_ids: (N,) int64 in the order in which actors were added.
     """
 
-    _STATE: ClassVar[tuple[tuple[str, int, type], ...]] = ()
+    _STATE: ClassVar[tuple[tuple[str, int, type | np.dtype], ...]] = ()
 
     actor_ids: np.ndarray
 

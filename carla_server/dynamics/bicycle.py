@@ -1,4 +1,4 @@
-"""Planar motion of many vehicles at once: a dynamic bicycle whose tyres obey a friction circle.
+"""Planar motion of one vehicle: a dynamic bicycle whose tyres obey a friction circle; compiled.
 
 Equations: Rajamani, Vehicle Dynamics and Control (2012), section 2.3 (lateral and yaw motion) with the smooth
 saturating tyre curve F = D x / sqrt(1 + x^2). Two things make long steps stable:
@@ -8,16 +8,15 @@ saturating tyre curve F = D x / sqrt(1 + x^2). Two things make long steps stable
 * Sideways velocity and yaw rate, the stiff pair, advance by a linearly implicit trapezoidal step (Rosenbrock,
   order 2); braking and rolling friction are Coulomb forces that can stop a vehicle but never push it.
 
-Written once for numbers and arrays, see `arithmetic`.
-
 All accelerations are per unit of mass. Body frame: x forward, y right; yaw rate positive to the right.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
-from carla_server.dynamics.arithmetic import Arithmetic
+from carla_server.compiled import compiled
 
 SLIP_SPEED_MPS = 1.0
 """Speed below which slip angles are computed as if the vehicle rolled this fast."""
@@ -27,7 +26,7 @@ IMPLICITNESS = 0.5
 
 
 class PlanarForces(NamedTuple):
-    """What acts on the vehicles during one tick; every field is an (N,) float64 array or a float.
+    """What acts on a vehicle during one tick.
 
     Attributes:
         to_front_m, to_rear_m: distance from the centre of gravity to the axles.
@@ -42,36 +41,28 @@ class PlanarForces(NamedTuple):
         drag_per_m: aerodynamic deceleration divided by speed squared.
     """
 
-    to_front_m: Any
-    to_rear_m: Any
-    gyration2_m2: Any
-    steer_cos: Any
-    steer_sin: Any
-    grip_front_mps2: Any
-    grip_rear_mps2: Any
-    gain_front: Any
-    gain_rear: Any
-    drive_mps2: Any
-    drive_front_mps2: Any
-    grade_forward_mps2: Any
-    grade_right_mps2: Any
-    friction_mps2: Any
-    drag_per_m: Any
+    to_front_m: float
+    to_rear_m: float
+    gyration2_m2: float
+    steer_cos: float
+    steer_sin: float
+    grip_front_mps2: float
+    grip_rear_mps2: float
+    gain_front: float
+    gain_rear: float
+    drive_mps2: float
+    drive_front_mps2: float
+    grade_forward_mps2: float
+    grade_right_mps2: float
+    friction_mps2: float
+    drag_per_m: float
 
 
-def advance(
-    arithmetic: Arithmetic,
-    forces: PlanarForces,
-    forward: Any,
-    right: Any,
-    yaw_rate: Any,
-    delta_s: float,
-    substeps: int,
-) -> tuple[Any, Any, Any, Any, Any, Any]:
+@compiled
+def advance(forces, forward, right, yaw_rate, delta_s, substeps):
     """Advance body velocities by one tick.
 
     Args:
-        arithmetic: of the numbers or arrays that the others are.
         forces: what acts, constant over the tick.
         forward, right: body velocities of the centre of gravity, m/s.
         yaw_rate: rad/s.
@@ -81,7 +72,6 @@ def advance(
     Returns:
         New forward, right, yaw_rate, and the tick's mean forward velocity, right velocity and yaw rate.
     """
-    maximum, minimum, sqrt = arithmetic.maximum, arithmetic.minimum, arithmetic.sqrt
     (
         a,
         b,
@@ -117,15 +107,15 @@ def advance(
     friction_half_back = -friction_half
     drag_h = drag * h
     sine_h = h * sine
-    sum_forward = sum_right = sum_turn = forward * 0.0
+    sum_forward = sum_right = sum_turn = 0.0
     for _ in range(substeps):
         middle = forward + half_step_x
-        middle = middle - minimum(maximum(middle, friction_half_back), friction_half)
-        inverse_speed = 1.0 / maximum(abs(middle), SLIP_SPEED_MPS)
+        middle = middle - min(max(middle, friction_half_back), friction_half)
+        inverse_speed = 1.0 / max(abs(middle), SLIP_SPEED_MPS)
         slip_f = ((right + a * yaw_rate) * cosine - middle * sine) * inverse_speed * gain_f
         slip_r = (right - b * yaw_rate) * inverse_speed * gain_r
-        soft_f = 1.0 / sqrt(1.0 + slip_f * slip_f)
-        soft_r = 1.0 / sqrt(1.0 + slip_r * slip_r)
+        soft_f = 1.0 / math.sqrt(1.0 + slip_f * slip_f)
+        soft_r = 1.0 / math.sqrt(1.0 + slip_r * slip_r)
         wheel_f = grip_f * slip_f * soft_f
         side_f = wheel_f * cosine
         side_r = grip_r * slip_r * soft_r
@@ -147,7 +137,7 @@ def advance(
         mid_wheel_f = wheel_f + 0.5 * wheel_stiff * (change_right + a * change_turn)
         rolled = forward + (step_x + mid_wheel_f * sine_h + h * (mid_right * mid_turn))
         rolled = rolled / (1.0 + drag_h * abs(rolled))
-        rolled = rolled - minimum(maximum(rolled, friction_back), friction_step)
+        rolled = rolled - min(max(rolled, friction_back), friction_step)
         sum_forward = sum_forward + (forward + rolled)
         sum_right = sum_right + mid_right
         sum_turn = sum_turn + mid_turn

@@ -1,14 +1,18 @@
-"""Engine torque, automatic gearbox and steering curve of vehicles, for numbers and arrays."""
+"""Engine torque, automatic gearbox and steering curve of vehicles."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from carla_server.dynamics.arithmetic import CURVE_POINTS, Arithmetic
+from carla_server.compiled import compiled
 from carla_server.dynamics.spec import VehicleSpec
+
+CURVE_POINTS = 65
+"""Samples per tabulated curve; curves are read by linear interpolation."""
+
+_LAST_POINT = CURVE_POINTS - 1.000001
 
 MAX_GEARS = 16
 STEERING_TABLE_MPS = 70.0
@@ -46,34 +50,34 @@ def lever_table(spec: VehicleSpec) -> np.ndarray:
     return ratio * spec.final_ratio / spec.wheel_radius_m
 
 
-def choose_gears(
-    arithmetic: Arithmetic,
-    gear: Any,
-    shift_timer_s: Any,
-    engine_fraction: Any,
-    up_fraction: Any,
-    down_fraction: Any,
-    top_gear: Any,
-    switch_time_s: Any,
-) -> tuple[Any, Any]:
-    """Let the automatic gearboxes shift by at most one gear.
+@compiled
+def curve(values, position):
+    """A tabulated curve at a position in samples; the last value holds beyond the end."""
+    if not position > 0.0:
+        return values[0]
+    position = min(position, _LAST_POINT)
+    index = int(position)
+    low = values[index]
+    return low + (values[index + 1] - low) * (position - index)
+
+
+@compiled
+def choose_gear(gear, shift_timer_s, engine_fraction, mechanics):
+    """Let an automatic gearbox shift by at most one gear.
 
     Args:
-        arithmetic: of the numbers or arrays that the others are.
-        gear: current forward gear, 1..top_gear.
+        gear: current forward gear, 1 up to the highest.
         shift_timer_s: time left of a running change; no shift while above 0.
         engine_fraction: engine speed over its maximum.
-        up_fraction, down_fraction: thresholds.
-        top_gear: the highest one.
-        switch_time_s: duration of a change.
+        mechanics: record of `PARAMETERS_DTYPE`.
 
     Returns:
         New gear and shift timer.
     """
-    free = shift_timer_s <= 0.0
-    up = free & (engine_fraction > up_fraction) & (gear < top_gear)
-    down = free & (engine_fraction < down_fraction) & (gear > 1.0)
-    changed = up | down
-    if not arithmetic.some(changed):
+    if shift_timer_s > 0.0:
         return gear, shift_timer_s
-    return gear + up - down, arithmetic.where(changed, switch_time_s, shift_timer_s)
+    if engine_fraction > mechanics.shift_up and gear < mechanics.top_gear:
+        return gear + 1.0, mechanics.switch_time_s
+    if engine_fraction < mechanics.shift_down and gear > 1.0:
+        return gear - 1.0, mechanics.switch_time_s
+    return gear, shift_timer_s

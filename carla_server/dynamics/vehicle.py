@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from carla_server.dynamics.actor_rows import finite
-from carla_server.dynamics.arithmetic import OF_ARRAYS, OF_NUMBERS
 from carla_server.dynamics.spec import GRAVITY_MPS2
-from carla_server.dynamics.vehicle_columns import GEAR, HAND_BRAKE, MOVED, THROTTLE, State
+from carla_server.dynamics.vehicle_columns import HAND_BRAKE, THROTTLE
 from carla_server.dynamics.vehicle_motion import move
-from carla_server.dynamics.vehicle_parameters import Parameters
-from carla_server.dynamics.vehicle_rows import FEW_VEHICLES, VehicleRows
+from carla_server.dynamics.vehicle_rows import VehicleRows
 from carla_server.roads.town import Ground
 
 _LOWEST = np.array((0.0, -1.0, 0.0))
 """Of throttle, steer and brake; all three reach up to 1."""
 
 
-class _Ahead(NamedTuple):
-    """A step that was computed before it was asked for.
-
-    Attributes:
-        before: the fleet's state that it started from.
-        after: the columns `MOVED` that came out.
-        parameters, ground, delta_s: what else went in.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    parameters: Parameters
-    ground: Ground
-    delta_s: float
-
-    def fits(self, parameters: Parameters, ground: Ground, delta_s: float) -> bool:
-        """Whether the step that is asked for has these vehicles, this ground and this length."""
-        return self.parameters is parameters and self.ground is ground and self.delta_s == delta_s
-
-
 class VehicleFleet(VehicleRows):
     """Vehicles that can be commanded, pushed and stepped; arrays are documented at `VehicleRows`."""
-
-    def __init__(self) -> None:
-        """Start with no vehicles."""
-        self._ahead: _Ahead | None = None
-        super().__init__()
 
     def set_control(self, actor_id: int, values: Sequence[float] | np.ndarray) -> None:
         """Command a vehicle; out-of-range values are clipped as CARLA does.
@@ -61,10 +33,7 @@ class VehicleFleet(VehicleRows):
             ValueError: not seven finite values.
         """
         row = self.index_of(actor_id)
-        command = _within_range(values)
-        self.control[row] = command
-        if not self._rare.levers and any(command[HAND_BRAKE:GEAR]):
-            self._rare = self._rare._replace(levers=True)
+        self.control[row] = _within_range(values)
 
     def set_controls(self, actor_ids: Sequence[int], values: Sequence[Sequence[float] | np.ndarray]) -> None:
         """Command many vehicles at once; where one comes twice, its last command holds.
@@ -83,10 +52,8 @@ class VehicleFleet(VehicleRows):
             raise ValueError(f"vehicle controls are {list(values)}; each must be seven finite values")
         pedals = controls[:, THROTTLE:HAND_BRAKE]
         np.minimum(np.maximum(pedals, _LOWEST, out=pedals), 1.0, out=pedals)
-        controls += 0.0  # turns -0 into 0, see `step`
+        controls += 0.0  # turns -0 into 0, whose sign is a matter of luck
         self.control[rows] = controls
-        if not self._rare.levers and np.count_nonzero(controls[:, HAND_BRAKE:GEAR]):
-            self._rare = self._rare._replace(levers=True)
 
     def set_pose(self, actor_id: int, pose6: Sequence[float] | np.ndarray) -> None:
         """Teleport a vehicle; its velocity stays (as CARLA's set_transform).
@@ -115,7 +82,6 @@ class VehicleFleet(VehicleRows):
         self._holds_velocity[row] = velocity_body_mps is not None
         if velocity_body_mps is not None:
             self._held_velocity_mps[row] = finite("velocity_body_mps", velocity_body_mps, 3)[:2]
-        self._look_around()
 
     def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
         """Freeze (False) or release a vehicle; a frozen one moves only by `set_pose`."""
@@ -125,7 +91,6 @@ class VehicleFleet(VehicleRows):
         if not enabled:
             self.velocity_mps[row] = self.angular_velocity_radps[row] = self.acceleration_mps2[row] = 0.0
             self._velocity_before_mps[row] = 0.0
-        self._look_around()
 
     def set_gravity(self, actor_id: int, enabled: bool) -> None:
         """Switch gravity for one vehicle."""
@@ -136,13 +101,13 @@ class VehicleFleet(VehicleRows):
     def add_impulse(self, actor_id: int, impulse_ns: Sequence[float] | np.ndarray) -> None:
         """Change the velocity at once by an impulse through the centre of mass, N s, world frame."""
         row = self.index_of(actor_id)
-        self.velocity_mps[row] += finite("impulse_ns", impulse_ns, 3) / self._p.mass_kg[row]
+        self.velocity_mps[row] += finite("impulse_ns", impulse_ns, 3) / self.mass_kg[row]
 
     def add_angular_impulse(self, actor_id: int, impulse_nms: Sequence[float] | np.ndarray) -> None:
         """Change the yaw rate at once by an angular impulse, N m s, world axes; only z acts."""
         row = self.index_of(actor_id)
-        inertia = self._p.gyration2_m2[row] * self._p.mass_kg[row]
-        self.angular_velocity_radps[row, 2] += finite("impulse_nms", impulse_nms, 3)[2] / inertia
+        turn_nms = finite("impulse_nms", impulse_nms, 3)[2]
+        self.angular_velocity_radps[row, 2] += turn_nms / self.yaw_inertia_kgm2[row]
 
     def add_force(
         self,
@@ -155,7 +120,6 @@ class VehicleFleet(VehicleRows):
         self._force_n[row] += finite("force_n", force_n, 3)
         if torque_nm is not None:
             self._torque_nm[row] += finite("torque_nm", torque_nm, 3)[2]
-        self._rare = self._rare._replace(forces=True)
 
     def step(self, delta_s: float, ground: Ground) -> None:
         """Advance all vehicles by one tick.
@@ -164,49 +128,8 @@ class VehicleFleet(VehicleRows):
             delta_s: length of the tick in seconds, above 0 (accurate up to about 0.1).
             ground: heights under the wheels.
         """
-        if not len(self):
-            return
-        after = self._foreseen(delta_s, ground)
-        np.add(after, 0.0, out=self.state[:, MOVED])  # adding 0 turns -0 into 0, whose sign is a matter of luck
-        if self._rare.forces:
-            self._force_n[:] = 0.0
-            self._torque_nm[:] = 0.0
-        if self._rare.forces or self._rare.levers:
-            self._look_around()
-
-    def prepare(self, delta_s: float, ground: Ground) -> None:
-        """Compute the next step ahead of time, for the case that nothing comes between.
-
-        Whatever does come, `step` has the result that it has without this call: it keeps the vehicles whose state is
-        still the one that was looked at and computes the others afresh. Repeated calls cost nothing.
-        """
-        if len(self) and self._ahead is None:
-            self._ahead = _Ahead(self.state.copy(), self._moved(delta_s, ground), self._p, ground, delta_s)
-
-    def _foreseen(self, delta_s: float, ground: Ground) -> np.ndarray:
-        """`_moved`, as far as possible from what `prepare` has left."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is None or not ahead.fits(self._p, ground, delta_s):
-            return self._moved(delta_s, ground)
-        changed = np.flatnonzero((self.state != ahead.before).any(axis=1))
-        if changed.size > FEW_VEHICLES:
-            return self._moved(delta_s, ground)
-        for row in changed.tolist():
-            state = State(*self.state[row].tolist())
-            ahead.after[row] = move(OF_NUMBERS, state, *self._mechanics_of(row), self._rare, ground, delta_s)
-        return ahead.after
-
-    def _moved(self, delta_s: float, ground: Ground) -> np.ndarray:
-        """The columns `MOVED` of all vehicles after a tick."""
-        if len(self) > FEW_VEHICLES:
-            before = State(*np.ascontiguousarray(self.state.T))
-            return np.array(move(OF_ARRAYS, before, self._p, self._tables, self._rare, ground, delta_s)).T
-        return np.array(
-            [
-                move(OF_NUMBERS, State(*row), *mechanics, self._rare, ground, delta_s)
-                for row, mechanics in zip(self.state.tolist(), self._each, strict=True)
-            ]
-        )
+        if len(self):
+            move(self._cars, self._parameters, self._tables, ground.heights, delta_s)
 
 
 def _within_range(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:

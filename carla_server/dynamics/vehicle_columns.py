@@ -1,75 +1,74 @@
-"""What changes while vehicles move: the columns of their state, and which rare things there are among them."""
+"""What changes while vehicles move: the columns of their state."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import numpy as np
 
 THROTTLE, STEER, BRAKE, HAND_BRAKE, REVERSE, MANUAL_GEAR, GEAR = range(7)
 """Columns of `VehicleRows.control`, in the order of CARLA's VehicleControl."""
 
 
-class State(NamedTuple):
-    """What changes while vehicles move: the columns of the fleet's state, float64 arrays of one length or floats.
+STATE = (
+    "gear",
+    "rpm",
+    "steer_rad",
+    "wheel_turn_rad",
+    "steer_input",
+    "forward_gear",
+    "shift_timer_s",
+    "rise_forward",
+    "rise_right",
+    "contact",
+    "heading_x",
+    "heading_y",
+    "x_before_mps",
+    "y_before_mps",
+    "z_before_mps",
+    "x_m",
+    "y_m",
+    "z_m",
+    "pitch_rad",
+    "yaw_rad",
+    "roll_rad",
+    "velocity_x_mps",
+    "velocity_y_mps",
+    "velocity_z_mps",
+    "rate_x_radps",
+    "rate_y_radps",
+    "rate_z_radps",
+    "acceleration_x_mps2",
+    "acceleration_y_mps2",
+    "acceleration_z_mps2",
+    "throttle",
+    "steer",
+    "brake",
+    "hand_brake",
+    "reverse",
+    "manual_gear_shift",
+    "gear_command",
+    "friction_scale",
+    "gravity_mps2",
+    "frozen",
+    "force_x_n",
+    "force_y_n",
+    "force_z_n",
+    "torque_z_nm",
+    "holds_velocity",
+    "held_forward_mps",
+    "held_right_mps",
+)
+"""Columns of the fleet's state, float64: first what only the step knows, then what the snapshot shows, then what is
+commanded. The step writes all but the commands."""
 
-    First what only the step knows, then what the snapshot shows, then what is commanded. The step writes all but the
-    commands.
-    """
+STATE_DTYPE = np.dtype([(name, np.float64) for name in STATE], align=True)
+"""One vehicle's row, as compiled code sees it."""
 
-    gear: Any
-    rpm: Any
-    steer_rad: Any
-    wheel_turn_rad: Any
-    steer_input: Any
-    forward_gear: Any
-    shift_timer_s: Any
-    rise_forward: Any
-    rise_right: Any
-    contact: Any
-    heading_x: Any
-    heading_y: Any
-    x_before_mps: Any
-    y_before_mps: Any
-    z_before_mps: Any
-    x_m: Any
-    y_m: Any
-    z_m: Any
-    pitch_rad: Any
-    yaw_rad: Any
-    roll_rad: Any
-    velocity_x_mps: Any
-    velocity_y_mps: Any
-    velocity_z_mps: Any
-    rate_x_radps: Any
-    rate_y_radps: Any
-    rate_z_radps: Any
-    acceleration_x_mps2: Any
-    acceleration_y_mps2: Any
-    acceleration_z_mps2: Any
-    throttle: Any
-    steer: Any
-    brake: Any
-    hand_brake: Any
-    reverse: Any
-    manual_gear_shift: Any
-    gear_command: Any
-    friction_scale: Any
-    gravity_mps2: Any
-    frozen: Any
-    force_x_n: Any
-    force_y_n: Any
-    force_z_n: Any
-    torque_z_nm: Any
-    holds_velocity: Any
-    held_forward_mps: Any
-    held_right_mps: Any
-
-
-_COLUMN = {name: column for column, name in enumerate(State._fields)}
+_COLUMN = {name: column for column, name in enumerate(STATE)}
 MOVED = slice(0, _COLUMN["throttle"])
-"""Columns of `State` that the step writes."""
+"""Columns of `STATE` that the step writes."""
 
 SHOWN = slice(_COLUMN["x_m"], _COLUMN["hand_brake"])
-"""Columns of `State` that a snapshot shows, in its order: pose, velocities, acceleration, throttle, steer, brake."""
+"""Columns of `STATE` that a snapshot shows, in its order: pose, velocities, acceleration, throttle, steer, brake."""
 
 
 def _columns(first: str, count: int) -> slice:
@@ -104,23 +103,3 @@ SCALARS = {
     "_holds_velocity": _COLUMN["holds_velocity"],
 }
 """Names of parts of the state, which are views of it."""
-
-
-class Rare(NamedTuple):
-    """What most fleets do not have, and for which the step then does nothing.
-
-    Attributes:
-        forces: somebody pushes a vehicle in this tick.
-        levers: a hand brake, reverse or a manual gear is commanded.
-        gearboxes: a vehicle has more than one gear.
-        two_wheelers: a vehicle leans into bends.
-        held_velocities: a vehicle has a constant velocity.
-        frozen: a vehicle moves only by set poses.
-    """
-
-    forces: bool
-    levers: bool
-    gearboxes: bool
-    two_wheelers: bool
-    held_velocities: bool
-    frozen: bool

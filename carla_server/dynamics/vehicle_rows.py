@@ -9,13 +9,11 @@ import numpy as np
 
 from carla_server.dynamics import powertrain
 from carla_server.dynamics.actor_rows import ActorRows, finite
-from carla_server.dynamics.arithmetic import CURVE_POINTS, Curves
+from carla_server.dynamics.powertrain import CURVE_POINTS
 from carla_server.dynamics.spec import GRAVITY_MPS2, VehicleSpec
-from carla_server.dynamics.vehicle_columns import HAND_BRAKE, MANUAL_GEAR, SCALARS, VECTORS, Rare, State
-from carla_server.dynamics.vehicle_parameters import EngineTables, Parameters
-
-FEW_VEHICLES = 10
-"""Up to this many vehicles are moved one by one as numbers."""
+from carla_server.dynamics.vehicle_columns import SCALARS, STATE, STATE_DTYPE, VECTORS
+from carla_server.dynamics.vehicle_motion import EngineTables
+from carla_server.dynamics.vehicle_parameters import PARAMETERS_DTYPE, parameters_of
 
 
 class VehicleRows(ActorRows):
@@ -43,7 +41,7 @@ class VehicleRows(ActorRows):
     """
 
     _STATE = (
-        ("state", len(State._fields), np.float64),
+        ("state", len(STATE), np.float64),
         ("simulate_physics", 0, np.bool_),
         ("gravity", 0, np.bool_),
         ("extent_m", 3, np.float64),
@@ -51,7 +49,7 @@ class VehicleRows(ActorRows):
         ("_acceleration_table", CURVE_POINTS, np.float64),
         ("_steering_table", CURVE_POINTS, np.float64),
         ("_lever_table", powertrain.MAX_GEARS + 2, np.float64),
-        ("_parameters", len(Parameters._fields), np.float64),
+        ("_parameters", 0, PARAMETERS_DTYPE),
     )
 
     state: np.ndarray
@@ -140,22 +138,13 @@ class VehicleRows(ActorRows):
         self._acceleration_table[row] = powertrain.acceleration_table(spec)
         self._steering_table[row] = powertrain.steering_table(spec)
         self._lever_table[row] = powertrain.lever_table(spec)
-        self._parameters[row] = Parameters.column(spec)
+        self._parameters[row] = parameters_of(spec)
         self._forward_gear[row] = min(int(self._forward_gear[row]), len(spec.gear_ratios))
         self._rebuild()
 
     def forward_speed_mps(self) -> np.ndarray:
         """Signed speed along the body, (N,) float64 m/s."""
         return self.velocity_mps[:, 0] * self.heading[:, 0] + self.velocity_mps[:, 1] * self.heading[:, 1]
-
-    def _mechanics_of(self, row: int) -> tuple[Parameters, EngineTables]:
-        """Parameters and tables of one vehicle as numbers, for a step of it alone."""
-        mechanics = self._mechanics.get(row)
-        if mechanics is None:
-            parameters = Parameters(*self._parameters[row].tolist())
-            tables = EngineTables(*(table[row].tolist() for table in self._engine_tables))
-            mechanics = self._mechanics[row] = parameters, tables
-        return mechanics
 
     def _place(self, row: int, pose: np.ndarray) -> None:
         """Put a vehicle at x, y, z (metres), pitch, yaw, roll (degrees)."""
@@ -174,25 +163,8 @@ class VehicleRows(ActorRows):
     def _rebuild(self) -> None:
         """Refresh what is derived from the rows."""
         self._name_columns()
-        self._p = Parameters(*np.ascontiguousarray(self._parameters.T))
-        self.mass_kg = self._p.mass_kg
+        self._cars = self.state.view(STATE_DTYPE)[:, 0]
+        self._tables = EngineTables(self._steering_table, self._acceleration_table, self._lever_table)
+        self.mass_kg = self._parameters["mass_kg"].copy()
+        self.yaw_inertia_kgm2 = self._parameters["gyration2_m2"] * self.mass_kg
         self.front_m = self.box_center_m[:, 0] + self.extent_m[:, 0]
-        self.yaw_inertia_kgm2 = self._p.gyration2_m2 * self._p.mass_kg
-        self._mechanics: dict[int, tuple[Parameters, EngineTables]] = {}
-        tables = self._engine_tables = EngineTables(self._steering_table, self._acceleration_table, self._lever_table)
-        if len(self) > FEW_VEHICLES:
-            self._tables = EngineTables(*map(Curves.of, tables))
-        else:
-            self._each = [self._mechanics_of(row) for row in range(len(self))]
-        self._look_around()
-
-    def _look_around(self) -> None:
-        """Note which rare things there are, so that the step does not look for them in every tick."""
-        self._rare = Rare(
-            forces=bool(self._force_n.any() or self._torque_nm.any()),
-            levers=bool(self.control[:, HAND_BRAKE : MANUAL_GEAR + 1].any()),
-            gearboxes=bool((self._p.top_gear > 1.0).any()),
-            two_wheelers=bool(self._p.two_wheeler.any()),
-            held_velocities=bool(self._holds_velocity.any()),
-            frozen=bool(self._frozen.any()),
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.opendrive import OpenDriveError
 from carla_server.semantics import SemanticTag
@@ -130,7 +131,7 @@ class GroundRaster:
         base = _fill_gaps(total, count)
         self.base_m = base.astype(np.float32)  # a micrometre is fine enough, and a town keeps millions of cells
         self.heights_m = base + box_sum(np.pad(raised, 1, mode="edge"), 1)[1:-1, 1:-1] / 9.0
-        self._heights = self.heights_m.ravel().data  # a memoryview reads single numbers fastest
+        self.heights = HeightField(np.ascontiguousarray(self.heights_m), *self.origin_m, _CELLS_PER_M)
         self._limits = limits
         step = 4
         blurred = box_sum(np.pad(base, step, mode="edge"), step)[step:-step, step:-step] / (2 * step + 1) ** 2
@@ -168,19 +169,6 @@ class GroundRaster:
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Ground height, (N,) float64 metres; the nearest edge's height outside the town."""
         return self._bilinear(self.heights_m, np.asarray(x_m, float), np.asarray(y_m, float))
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
-        """Ground height at one point, to the last bit the number that `height_m` gives."""
-        rows, columns = self.heights_m.shape
-        u = min(max((x_m - self.origin_m[0]) * _CELLS_PER_M, 0.0), columns - 1.001)
-        v = min(max((y_m - self.origin_m[1]) * _CELLS_PER_M, 0.0), rows - 1.001)
-        column, row = int(u), int(v)
-        u, v = u - column, v - row
-        heights, first = self._heights, row * columns + column
-        left, right = heights[first], heights[first + 1]
-        left += (heights[first + columns] - left) * v
-        right += (heights[first + columns + 1] - right) * v
-        return left + (right - left) * u
 
     def road_height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Height of the road surface or its continuation, without kerbs, (N,) float64 metres."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.mesh import Mesh
 
 
@@ -100,13 +101,16 @@ class SignSite:
 
 
 class Ground(Protocol):
-    """Height and lane facts at points, vectorised; a raster over the town."""
+    """Height and lane facts at points, vectorised; a raster over the town.
+
+    Attributes:
+        heights: what `height_m` reads, for compiled code.
+    """
+
+    heights: HeightField
 
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Ground height, (N,) float64 metres."""
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
-        """Ground height at one point, to the last bit the number that `height_m` gives."""
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Partial derivatives (dz/dx, dz/dy), each (N,) float64."""

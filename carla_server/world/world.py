@@ -344,10 +344,6 @@ class World:
         """Length of the next tick."""
         return self.settings.fixed_delta_s or REAL_TIME_DELTA_S
 
-    def prepare_tick(self) -> None:
-        """Do part of the next tick's work ahead of time; the tick is the same with and without."""
-        self.vehicles.prepare(self.tick_delta_s, self.town.ground)
-
     def tick(self, delta_s: float, subscribed: Container[int]) -> TickOutput:
         """Let time pass.
 

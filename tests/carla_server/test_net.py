@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from types import SimpleNamespace
 
 import msgpack
 import pytest
@@ -101,21 +100,3 @@ def test_a_taken_port_is_named(start):
 def test_limits_outside_their_range_are_refused_by_name():
     with pytest.raises(ValueError, match="max_request_bytes is 0"):
         Limits(max_request_bytes=0)
-
-
-def test_a_failure_of_work_ahead_of_a_tick_leaves_the_server_alive(start):
-    tried = threading.Event()
-
-    def fail():
-        tried.set()
-        raise ZeroDivisionError("no ground")
-
-    server = start()
-    world = SimpleNamespace(settings=SimpleNamespace(synchronous_mode=True), prepare_tick=fail)
-    simulator = SimpleNamespace(world=world, traffic_managers={8000: "127.0.0.1"}, traffic_manager_added_s=0.0)
-    server.start(simulator, SimpleNamespace(execute=long_answer))
-    with connect(server) as peer:
-        peer.sendall(msgpack.packb([0, 1, "get_episode_settings", [[False]]]))
-        assert tried.wait(20.0)
-        assert ask(peer)
-        assert ask(peer)

@@ -128,5 +128,5 @@ def test_bad_settings_name_the_field_and_the_range() -> None:
 
 
 def test_importing_the_package_loads_neither_torch_nor_carla() -> None:
-    code = "import sys, carla_agents; print(sorted({'torch', 'carla'} & set(sys.modules)))"
+    code = "import sys, carla_agents; print(sorted({'torch', 'carla', 'numba'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from carla_server.dynamics import VehicleFleet, VehicleSpec
+from carla_server.roads.height_field import HeightField
 
 MODEL3 = VehicleSpec.from_extent((2.396, 1.082, 0.744), 1845.0, "car", electric=True)
 SEDAN = VehicleSpec.from_extent((2.446, 0.918, 0.745), 1800.0, "car")
@@ -17,17 +18,18 @@ FULL_THROTTLE = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 FULL_BRAKE = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 COAST = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
+FAR_M = 8192.0
+
 
 class Plane:
     """A ground that rises by constant amounts per metre."""
 
     def __init__(self, rise_x: float = 0.0, rise_y: float = 0.0) -> None:
         self.rise_x, self.rise_y = rise_x, rise_y
+        x, y = np.meshgrid((-FAR_M, FAR_M), (-FAR_M, FAR_M))
+        self.heights = HeightField(rise_x * x + rise_y * y, -FAR_M, -FAR_M, 0.5 / FAR_M)
 
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        return self.rise_x * x_m + self.rise_y * y_m
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
         return self.rise_x * x_m + self.rise_y * y_m
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

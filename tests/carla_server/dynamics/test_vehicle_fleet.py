@@ -230,38 +230,3 @@ def test_a_specification_names_the_field_that_makes_no_sense() -> None:
         VehicleSpec.from_extent((2.0, 1.0, 0.7), -5.0, "car")
     with pytest.raises(ValueError, match="hovercraft"):
         VehicleSpec.from_extent((2.0, 1.0, 0.7), 1500.0, "hovercraft")
-
-
-def test_a_step_prepared_ahead_of_time_has_the_same_bits_whatever_comes_between() -> None:
-    random = np.random.default_rng(9)
-    plain, prepared = VehicleFleet(), VehicleFleet()
-    both, hill = (plain, prepared), Plane(0.03, -0.02)
-    for actor_id in range(20):
-        for fleet in both:
-            fleet.add(actor_id, (SEDAN, TRUCK)[actor_id % 2], (0.0, 10.0 * actor_id, 0.2, 0.0, 5.0 * actor_id, 0.0))
-    for tick in range(200):
-        commands = [(random.uniform(), random.uniform(-1, 1), 0.0, 0.0, 0.0, 0.0, 0.0) for _ in range(20)]
-        delta_s = 0.05 if tick % 10 else 0.02
-        for fleet in both:
-            fleet.set_controls(range(20), commands)
-        prepared.prepare(0.05, hill)
-        row = tick % 20
-        for fleet in both:
-            match tick % 8:
-                case 1:
-                    fleet.set_control(row, FULL_BRAKE)
-                case 2:
-                    fleet.add_force(row, (9e3, 0.0, 0.0))
-                case 3:
-                    fleet.set_pose(row, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-                case 4:
-                    fleet.set_controls(range(20), commands[::-1])
-                case 5:
-                    fleet.set_spec(row, MODEL3)
-                case 6:
-                    fleet.velocity_mps[row, 0] += 0.5
-                case 7:
-                    fleet.remove(row)
-                    fleet.add(row, SEDAN, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-            fleet.step(delta_s, hill)
-        assert prepared.state.tobytes() == plain.state.tobytes()

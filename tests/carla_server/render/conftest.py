@@ -9,6 +9,7 @@ import pytest
 
 from carla_server.render.context import GLUnavailable
 from carla_server.render.renderer import Renderer
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.mesh import Material, MeshBuilder
 from carla_server.roads.town import Box, Placement, PropKind, SignSite, Town, TrafficLightSite
 from carla_server.semantics import SemanticTag
@@ -17,11 +18,10 @@ from carla_server.semantics import SemanticTag
 class FlatGround:
     """Height zero everywhere."""
 
+    heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
+
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return np.zeros(len(x_m))
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
-        return 0.0
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(x_m)), np.zeros(len(x_m))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.mesh import Material, MeshBuilder
 from carla_server.roads.town import Box, Placement, PropKind, SignSite, Town, TrafficLightSite
 from carla_server.semantics import SemanticTag
@@ -20,11 +21,10 @@ HEADER_BYTES = 48
 class FlatGround:
     """Asphalt at height 0 everywhere."""
 
+    heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
+
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return np.zeros(np.shape(x_m))
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
-        return 0.0
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(np.shape(x_m)), np.zeros(np.shape(x_m))

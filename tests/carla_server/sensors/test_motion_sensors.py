@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from carla_server.dynamics import CollisionWorld, VehicleFleet, VehicleSpec, WalkerFleet
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.town import Box
 from carla_server.semantics import SemanticTag
 from carla_server.sensors.collision import measure_collisions
@@ -31,11 +32,10 @@ ROADLESS = (
 
 
 class Flat:
+    heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
+
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         return np.zeros_like(x_m)
-
-    def height_at_m(self, x_m: float, y_m: float) -> float:
-        return 0.0
 
 
 class Drive:

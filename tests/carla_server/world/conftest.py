@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from carla_server.roads.height_field import HeightField
 from carla_server.roads.mesh import MeshBuilder
 from carla_server.roads.town import Box, Placement, PropKind, SignSite, Town, TrafficLightSite
 from carla_server.semantics import SemanticTag
@@ -12,11 +13,10 @@ from carla_server.world.world import World
 class FlatGround:
     """Asphalt at height 0 everywhere, 50 km/h."""
 
+    heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
+
     def height_m(self, x_m, y_m):
         return np.zeros(np.shape(x_m))
-
-    def height_at_m(self, x_m, y_m):
-        return 0.0
 
     def slope(self, x_m, y_m):
         return np.zeros(np.shape(x_m)), np.zeros(np.shape(x_m))
