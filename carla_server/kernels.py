@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from carla_server.dynamics.bodies import place_boxes
+from carla_server.dynamics.touching import find_touching
 from carla_server.dynamics.vehicle_motion import move
+from carla_server.world.regulation import find_sites
 
-KERNELS = (move,)
+KERNELS = (move, place_boxes, find_touching, find_sites)
 
 
 def prepare_kernels() -> None:

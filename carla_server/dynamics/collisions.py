@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from carla_server.dynamics.boxes import BoxSet, contact_points, touching
-from carla_server.dynamics.contacts import Contact, body_of, boxes_of, contact_of, push
+from carla_server.dynamics.bodies import Bodies
+from carla_server.dynamics.boxes import BoxSet
+from carla_server.dynamics.contacts import Contact, body_of, contact_of, push
 from carla_server.dynamics.impulses import IMMOVABLE, Body, exchange
-from carla_server.dynamics.neighbours import SLACK_M, Neighbours, overlapping, radius_of
 from carla_server.dynamics.rays import ray_hits
 from carla_server.dynamics.static_grid import StaticGrid
+from carla_server.dynamics.touching import find_touching
 from carla_server.dynamics.vehicle import VehicleFleet
 from carla_server.dynamics.walker import WalkerFleet
 from carla_server.roads.town import Box
@@ -25,8 +26,8 @@ PARTING_RATE_PER_S = 16.0
 SLOP_M = 0.01
 """Overlap that is left alone, so that resting bodies do not tremble."""
 
-DEFAULT_MARGIN_M = 9.5
-"""Radius and slack of the largest vehicle that the grid of obstacles is made for; it grows on demand."""
+DEFAULT_MARGIN_M = 7.0
+"""Reach of the longest vehicle that the grid of obstacles is made for; it grows on demand."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class CollisionWorld:
         self._disabled: set[int] = set()
         self._margin_m = DEFAULT_MARGIN_M
         self._filed: StaticGrid | None = None
-        self._neighbours: Neighbours | None = None
+        self._bodies = Bodies()
+        self._pairs, self._facts = _room_for(32)
 
     def add_prop(
         self, actor_id: int, center_m: tuple[float, ...], extent_m: tuple[float, ...], yaw_rad: float
@@ -112,23 +114,24 @@ class CollisionWorld:
         count = len(vehicles)
         if not count:
             return []
-        near = self._neighbours_of(vehicles, walkers)
-        if not near.first.size and not near.mover.size:
+        boxes = self._bodies.place(vehicles, walkers)
+        grid = self._grid(self._bodies.longest_m)
+        found = find_touching(count, boxes, grid.boxes, grid.cells, self._pairs, self._facts)
+        if found > len(self._pairs):
+            self._pairs, self._facts = _room_for(2 * found)
+            found = find_touching(count, boxes, grid.boxes, grid.cells, self._pairs, self._facts)
+        if not found:
             return []
-        boxes = boxes_of(vehicles, walkers)
         parting = min(PARTING_RATE_PER_S * delta_s, 1.0)
         contacts: list[Contact | None] = []
-        first, second = overlapping(boxes, near.first, boxes, near.second)
-        fixed = near.made_for[-1].boxes
-        mover, obstacle = overlapping(boxes, near.mover, fixed, near.obstacle)
-        for row, other, normal, depth_m, point in _touching(boxes, first, boxes, second):
-            if other < count:
-                contacts.append(self._meet(vehicles, row, other, normal, depth_m * parting, point))
+        for (row, other, moves), fact in zip(self._pairs[:found].tolist(), self._facts[:found].tolist(), strict=True):
+            normal, parting_m, point = fact[:2], fact[2] * parting, fact[3:]
+            if not moves:
+                contacts.append(self._hit_obstacle(vehicles, row, other, normal, parting_m, point))
+            elif other < count:
+                contacts.append(self._meet(vehicles, row, other, normal, parting_m, point))
             else:
-                walker = other - count
-                contacts.append(self._run_into(vehicles, row, walkers, walker, normal, depth_m * parting, point))
-        for row, other, normal, depth_m, point in _touching(boxes, mover, fixed, obstacle):
-            contacts.append(self._hit_obstacle(vehicles, row, other, normal, depth_m * parting, point))
+                contacts.append(self._run_into(vehicles, row, walkers, other - count, normal, parting_m, point))
         return [contact for contact in contacts if contact is not None]
 
     def first_hit(
@@ -158,9 +161,9 @@ class CollisionWorld:
             The hit, or None when the way is free.
         """
         origin, along = np.asarray(origin_m, dtype=np.float64), np.asarray(direction, dtype=np.float64)
-        boxes = boxes_of(vehicles, walkers)
+        boxes = self._bodies.place(vehicles, walkers)
         ids = np.concatenate((vehicles.actor_ids, walkers.actor_ids))
-        distances = ray_hits(origin, along, range_m, boxes.center_m, boxes.extent_m, boxes.yaw_rad, radius_m)
+        distances = ray_hits(origin, along, range_m, *boxes, radius_m)
         distances[ids == ignored_id] = np.inf
         best: RayHit | None = None
         if distances.size and distances.min() < np.inf:
@@ -171,24 +174,15 @@ class CollisionWorld:
         fixed = self._grid(0.0).boxes
         low = np.minimum(origin, origin + along * range_m)[:2] - radius_m
         high = np.maximum(origin, origin + along * range_m)[:2] + radius_m
-        center, reach = fixed.center_m[:, :2], fixed.reach_m
+        center, reach = fixed.center_m[:, :2], fixed.reach_m()
         near = np.flatnonzero(((center + reach >= low) & (center - reach <= high)).all(axis=1))
         distances = ray_hits(
-            origin, along, range_m, fixed.center_m[near], fixed.extent_m[near], fixed.yaw_rad[near], radius_m
+            origin, along, range_m, fixed.center_m[near], fixed.extent_m[near], fixed.heading[near], radius_m
         )
         if distances.size and distances.min() < (best.distance_m if best else np.inf):
             item = int(near[distances.argmin()])
             best = RayHit(float(distances.min()), self._obstacle_ids[item], self._obstacle_tags[item])
         return best
-
-    def _neighbours_of(self, vehicles: VehicleFleet, walkers: WalkerFleet) -> Neighbours:
-        """Who may touch whom in this tick, looked up anew only after somebody has moved far enough."""
-        near = self._neighbours
-        if near is None or not near.hold(vehicles, walkers, self._grid(0.0)):
-            radius = radius_of(vehicles, walkers)
-            grid = self._grid(float(radius[: len(vehicles)].max()) + SLACK_M)
-            near = self._neighbours = Neighbours.of(vehicles, walkers, grid, radius)
-        return near
 
     def _grid(self, margin_m: float) -> StaticGrid:
         """The filed obstacles and props, filed anew after a change or for a larger mover."""
@@ -269,15 +263,6 @@ class CollisionWorld:
         return contact_of(vehicles, row, other_id, self._obstacle_tags[obstacle], normal, impulse_ns, point)
 
 
-def _touching(
-    first_set: BoxSet, first: np.ndarray, second_set: BoxSet, second: np.ndarray
-) -> Iterator[tuple[int, int, list[float], float, list[float]]]:
-    """Row, other row, normal, depth and contact point of the pairs that touch, in the pairs' order."""
-    if not first.size:
-        return
-    hits, normals, depths_m = touching(first_set, first, second_set, second)
-    if not hits.size:
-        return
-    first, second = first[hits], second[hits]
-    points = contact_points(first_set, first, second_set, second)
-    yield from zip(first.tolist(), second.tolist(), normals.tolist(), depths_m.tolist(), points.tolist(), strict=True)
+def _room_for(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays for pairs and facts of `find_touching`."""
+    return np.zeros((count, 3), np.int64), np.zeros((count, 5))

@@ -1,15 +1,11 @@
-"""Vehicles as sides of a contact: the boxes they have, what an impulse does to them, and what they are told."""
+"""Vehicles as sides of a contact: what an impulse does to them, and what they are told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from carla_server.dynamics.boxes import BoxSet
 from carla_server.dynamics.impulses import Body
 from carla_server.dynamics.vehicle import VehicleFleet
-from carla_server.dynamics.walker import WalkerFleet
 
 
 @dataclass(frozen=True)
@@ -79,22 +75,4 @@ def contact_of(
         (normal[0], normal[1], 0.0),
         impulse_ns,
         (point[0], point[1], height_m),
-    )
-
-
-def boxes_of(vehicles: VehicleFleet, walkers: WalkerFleet) -> BoxSet:
-    """Boxes of all vehicles, then all walkers."""
-    yaw = vehicles.rotation_rad[:, 1]
-    cosine, sine = vehicles.heading.T
-    offset = vehicles.box_center_m
-    center = vehicles.position_m.copy()
-    center[:, 0] += offset[:, 0] * cosine - offset[:, 1] * sine
-    center[:, 1] += offset[:, 0] * sine + offset[:, 1] * cosine
-    center[:, 2] += offset[:, 2]
-    if not len(walkers):
-        return BoxSet.of(center, vehicles.extent_m, yaw, vehicles.heading)
-    return BoxSet.of(
-        np.concatenate((center, walkers.position_m)),
-        np.concatenate((vehicles.extent_m, walkers.extent_m)),
-        np.concatenate((yaw, walkers.rotation_rad[:, 1])),
     )

@@ -11,7 +11,7 @@ def ray_hits(
     range_m: float,
     centers_m: np.ndarray,
     extents_m: np.ndarray,
-    yaws_rad: np.ndarray,
+    headings: np.ndarray,
     radius_m: float = 0.0,
 ) -> np.ndarray:
     """Distance along a ray to each box (slab test in the box's frame).
@@ -21,15 +21,15 @@ def ray_hits(
         direction: (3,) unit vector.
         range_m: length of the ray.
         centers_m, extents_m: (M, 3) centres and half lengths of the boxes.
-        yaws_rad: (M,) headings.
+        headings: (M, 2) cosine and sine of their yaws.
         radius_m: radius of a sphere that is swept along the ray; the boxes grow by it on every side.
 
     Returns:
         (M,) float64 metres; 0 when the start lies inside, inf when the box is missed.
     """
-    if not len(yaws_rad):
+    if not len(headings):
         return np.zeros(0)
-    cosine, sine = np.cos(yaws_rad), np.sin(yaws_rad)
+    cosine, sine = headings.T
     offset = np.asarray(origin_m, dtype=np.float64) - centers_m
     local = np.stack(
         (offset[:, 0] * cosine + offset[:, 1] * sine, offset[:, 1] * cosine - offset[:, 0] * sine, offset[:, 2])

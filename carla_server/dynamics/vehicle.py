@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -47,9 +48,10 @@ class VehicleFleet(VehicleRows):
             ValueError: not seven finite values; nobody is commanded then.
         """
         rows = [self.index_of(actor_id) for actor_id in actor_ids]
-        controls = np.array(values, dtype=np.float64)
-        if controls.shape != (len(rows), 7) or not np.isfinite(controls).all():
+        controls = np.fromiter(chain.from_iterable(values), np.float64)
+        if any(len(value) != 7 for value in values) or not np.isfinite(controls).all():
             raise ValueError(f"vehicle controls are {list(values)}; each must be seven finite values")
+        controls = controls.reshape(len(rows), 7)
         pedals = controls[:, THROTTLE:HAND_BRAKE]
         np.minimum(np.maximum(pedals, _LOWEST, out=pedals), 1.0, out=pedals)
         controls += 0.0  # turns -0 into 0, whose sign is a matter of luck
@@ -129,7 +131,7 @@ class VehicleFleet(VehicleRows):
             ground: heights under the wheels.
         """
         if len(self):
-            move(self._cars, self._parameters, self._tables, ground.heights, delta_s)
+            move(self.rows, self._parameters, self._tables, ground.heights, delta_s)
 
 
 def _within_range(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ class VehicleRows(ActorRows):
     Arrays are replaced when vehicles are added or removed, so read them afresh every tick.
 
     Attributes:
+        rows: (N,) of `STATE_DTYPE`: all that follows in the form in which compiled code sees it.
         position_m: (N, 3) float64, world.
         rotation_rad: (N, 3) float64 pitch, yaw, roll with CARLA's signs; yaw within [-pi, pi].
         heading: (N, 2) float64 cosine and sine of the yaw.
@@ -53,6 +54,7 @@ class VehicleRows(ActorRows):
     )
 
     state: np.ndarray
+    rows: np.ndarray
     position_m: np.ndarray
     rotation_rad: np.ndarray
     heading: np.ndarray
@@ -163,7 +165,7 @@ class VehicleRows(ActorRows):
     def _rebuild(self) -> None:
         """Refresh what is derived from the rows."""
         self._name_columns()
-        self._cars = self.state.view(STATE_DTYPE)[:, 0]
+        self.rows = self.state.view(STATE_DTYPE)[:, 0]
         self._tables = EngineTables(self._steering_table, self._acceleration_table, self._lever_table)
         self.mass_kg = self._parameters["mass_kg"].copy()
         self.yaw_inertia_kgm2 = self._parameters["gyration2_m2"] * self.mass_kg

@@ -33,12 +33,11 @@ from carla_server.world.friction import FRICTION_TRIGGER, FrictionTriggers
 from carla_server.world.map_layers import without_scenery
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.poses import compose, wrap_deg
-from carla_server.world.regulation import LightTriggers
+from carla_server.world.regulation import Regulation
 from carla_server.world.seeds import derive_seed
 from carla_server.world.snapshot import SnapshotTable
-from carla_server.world.stop_signs import StopSigns
 from carla_server.world.street_lights import StreetLights
-from carla_server.world.traffic_lights import LightState, TrafficLights
+from carla_server.world.traffic_lights import TrafficLights
 from carla_server.world.weather import DEFAULT_WEATHER, SUN_ALTITUDE, WeatherValues
 
 WORLD_STREAM_ID = 1
@@ -395,10 +394,7 @@ class World:
         """Prepare what depends on the map alone; kept over reloads."""
         self.town = town
         self.obstacle_tags = tags_of(town)
-        giving_way = [sign for sign in town.signs if sign.type_id in ("traffic.stop", "traffic.yield")]
-        self._triggers = LightTriggers([*town.traffic_lights, *giving_way])  # lights first
-        self._stop_signs = StopSigns(giving_way)
-        self._no_lights = len(giving_way) + 1
+        self._regulation = Regulation(town.traffic_lights, town.signs)
         self._obstacles = BoxArray.of(town.obstacles)
 
     def _sort_actors(self) -> None:
@@ -413,9 +409,6 @@ class World:
         self._attached = [actor for actor in everyone if actor.attachment is not None]
         self._table.arrange(lights, others, self.vehicle_actors, self.walker_actors)
         self.light_ids = np.array([actor.actor_id for actor in lights], np.uint32)
-        # signs have no light, and NO_LIGHT picks the last one
-        self._light_ids_or_none = np.append(self.light_ids, np.zeros(self._no_lights, np.uint32))
-        self._light_state_or_green = np.full(len(lights) + self._no_lights, LightState.GREEN, np.uint8)
         self.actors_changed += 1
 
     def _place_prop(self, actor: Actor) -> None:
@@ -476,20 +469,10 @@ class World:
 
     def _write_vehicles(self) -> None:
         fleet = self.vehicles
-        if not len(fleet):
-            return
-        site = self._triggers.site_of(fleet.position_m, fleet.heading, fleet.front_m)
-        self._light_state_or_green[: -self._no_lights] = self.lights.state
-        limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
-        light_id, light_state = self._light_ids_or_none.take(site), self._light_state_or_green.take(site)
-        at_sign = np.flatnonzero(site >= len(self.light_ids))
-        if len(at_sign):
-            signs = site[at_sign] - len(self.light_ids)
-            poses = (fleet.actor_ids, fleet.position_m, fleet.heading)
-            light_state[at_sign] = self._stop_signs.states(at_sign, signs, *poses, self.elapsed_s)
-        else:
-            self._stop_signs.forget()
-        self._table.write_vehicles(fleet, limit_kmh, light_id, light_state)
+        if len(fleet):
+            limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
+            seen = self._regulation.seen_by(fleet, self.light_ids, self.lights.state, self.elapsed_s)
+            self._table.write_vehicles(fleet, limit_kmh, *seen)
 
 
 def _vehicle_spec(actor: Vehicle) -> VehicleSpec:

@@ -10,7 +10,7 @@ import pytest
 from dynamics_fields import COAST, FLAT, FULL_THROTTLE, MODEL3, SEDAN, TRUCK
 
 from carla_server.dynamics import CollisionWorld, Contact, VehicleFleet, VehicleSpec, WalkerFleet
-from carla_server.dynamics.boxes import BoxSet, sweep_pairs, touching
+from carla_server.dynamics.boxes import BoxSet, touch
 from carla_server.roads.town import Box
 from carla_server.semantics import SemanticTag
 
@@ -142,38 +142,24 @@ def test_a_prop_blocks_until_it_is_removed_and_is_named_by_its_id() -> None:
     assert fleet.position_m[0, 0] > 12.0
 
 
-def test_sweep_finds_exactly_the_pairs_that_a_full_search_finds() -> None:
-    random = np.random.default_rng(1)
-    for _ in range(20):
-        count = 40
-        boxes = BoxSet.of(
-            np.column_stack((random.uniform(0, 40, (count, 2)), random.uniform(0, 2, count))),
-            random.uniform(0.3, 3.0, (count, 3)),
-            random.uniform(-4, 4, count),
-        )
-        first, second = sweep_pairs(boxes.center_m, boxes.reach_m)
-        swept = set(zip(first.tolist(), second.tolist(), strict=True))
-        gap = np.abs(boxes.center_m[:, None, :2] - boxes.center_m[None, :, :2])
-        near = (gap <= boxes.reach_m[:, None] + boxes.reach_m[None]).all(axis=2)
-        assert swept == {(i, j) for i in range(count) for j in range(i + 1, count) if near[i, j]}
-
-
 def test_parting_along_the_normal_by_the_depth_ends_the_overlap() -> None:
     random = np.random.default_rng(2)
+    touched = 0
     for _ in range(200):
         boxes = BoxSet.of(
             np.column_stack((random.uniform(0, 3, (2, 2)), np.zeros(2))),
             random.uniform(0.5, 2.5, (2, 3)),
             random.uniform(-4, 4, 2),
         )
-        pair = np.array([0]), np.array([1])
-        hits, normal, depth = touching(boxes, pair[0], boxes, pair[1])
-        if not hits.size:
+        depth, *normal = touch(boxes, 0, boxes, 1)
+        if not depth:
             continue
+        touched += 1
         center = boxes.center_m.copy()
-        center[0, :2] += normal[0] * (depth[0] + 1e-9)
-        parted = BoxSet.of(center, boxes.extent_m, boxes.yaw_rad)
-        assert not touching(parted, pair[0], parted, pair[1])[0].size
+        center[0, :2] += np.array(normal) * (depth + 1e-9)
+        parted = BoxSet(center, boxes.extent_m, boxes.heading)
+        assert touch(parted, 0, parted, 1)[0] == 0.0
+    assert touched > 50
 
 
 def test_the_obstacle_grid_finds_what_a_full_search_finds() -> None:
@@ -211,6 +197,14 @@ def test_a_pile_up_runs_to_the_same_bits_twice() -> None:
     assert ends[0] == ends[1]
 
 
+def test_in_a_heap_of_cars_every_pair_is_reported() -> None:
+    fleet = cars(*[(0.01 * i, 0.0, 0.0, 0.0) for i in range(12)])
+    contacts = CollisionWorld([]).step(fleet, WalkerFleet(), 0.05)
+    assert [(contact.actor_id, contact.other_id) for contact in contacts] == [
+        (first, second) for first in range(1, 13) for second in range(first + 1, 13)
+    ]
+
+
 def test_a_ray_meets_the_nearest_thing_and_passes_the_ignored_one() -> None:
     fleet, walkers = cars((0.0, 0.0, 0.0, 0.0), (10.0, 0.0, 90.0, 0.0)), WalkerFleet()
     world = CollisionWorld([WALL], [SemanticTag.BUILDINGS])
@@ -229,7 +223,7 @@ def test_a_ray_meets_the_nearest_thing_and_passes_the_ignored_one() -> None:
     assert world.first_hit((0.0, 0.0, 9.0), ray[1], 50.0, fleet, walkers, ignored_id=1) is None
 
 
-def test_lists_of_neighbours_miss_nobody_while_everybody_drives_about() -> None:
+def test_a_world_that_has_run_finds_what_a_new_one_finds_while_bodies_come_and_go() -> None:
     random = np.random.default_rng(6)
     places = random.uniform(-60, 60, (20, 2))
     walls = [Box((x, y, 1.0), (3.0, 0.4, 1.0), float(random.uniform(-180, 180))) for x, y in places]

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from carla_server.world.regulation import NO_LIGHT, LightTriggers
+from carla_server.dynamics import VehicleFleet, VehicleSpec
+from carla_server.world.regulation import Regulation
 from carla_server.world.traffic_lights import LightState, TrafficLights
+
+CAR = VehicleSpec.from_extent((2.4, 1.0, 0.75), 1800.0, "car")
 
 
 @pytest.fixture
@@ -62,18 +65,24 @@ def test_reset_starts_with_the_first_controller(lights):
     assert not lights.elapsed_s.any()
 
 
+def lights_seen(town, *poses):
+    """Actor id of the light that a car at each pose is at; the town's lights have 7 and 8, both are red."""
+    fleet = VehicleFleet()
+    for actor_id, (x, y, z, yaw_deg) in enumerate(poses, start=1):
+        fleet.add(actor_id, CAR, (x, y, z, 0.0, yaw_deg, 0.0))
+    ids, states = np.array((7, 8), np.uint32), np.full(2, int(LightState.RED), np.uint8)
+    seen, state = Regulation(town.traffic_lights, ()).seen_by(fleet, ids, states, 0.0)
+    assert state.tolist() == [int(LightState.RED if light else LightState.GREEN) for light in seen]
+    return seen.tolist()
+
+
 def test_a_vehicle_is_at_the_light_whose_box_holds_it_and_only_along_the_lane(tiny_town):
-    triggers = LightTriggers(tiny_town.traffic_lights)
-    position = np.array([[40.0, 0.0, 0.0], [34.5, 0.0, 0.0], [50.0, 0.0, 0.0], [60.0, 0.0, 0.0], [40.0, 0.0, 9.0]])
-    front = np.full(5, 2.4)
-    along = triggers.site_of(position, np.tile((1.0, 0.0), (5, 1)), front)
-    assert along.tolist() == [0, 0, NO_LIGHT, 1, NO_LIGHT]
-    across = triggers.site_of(position, np.tile((0.0, 1.0), (5, 1)), front)
-    assert (across == NO_LIGHT).all()
-    assert len(triggers.site_of(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0))) == 0
+    places = ((40.0, 0.0, 0.0), (34.5, 0.0, 0.0), (50.0, 0.0, 0.0), (60.0, 0.0, 0.0), (40.0, 0.0, 9.0))
+    assert lights_seen(tiny_town, *((*place, 0.0) for place in places)) == [7, 7, 0, 8, 0]
+    assert lights_seen(tiny_town, *((*place, 90.0) for place in places)) == [0, 0, 0, 0, 0]
+    assert lights_seen(tiny_town) == []
 
 
 def test_a_vehicle_far_from_all_lights_is_at_none(tiny_town):
-    triggers = LightTriggers(tiny_town.traffic_lights)
-    position = np.array([[-1e6, 0.0, 0.0], [1e6, 1e6, 0.0], [40.0, -1e6, 0.0], [40.0, 0.0, 0.0]])
-    assert triggers.site_of(position, np.tile((1.0, 0.0), (4, 1)), np.full(4, 2.4)).tolist() == [-1, -1, -1, 0]
+    far = ((-1e6, 0.0, 0.0, 0.0), (1e6, 1e6, 0.0, 0.0), (40.0, -1e6, 0.0, 0.0))
+    assert lights_seen(tiny_town, *far, (40.0, 0.0, 0.0, 0.0)) == [0, 0, 0, 7]
