@@ -109,29 +109,40 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, dice_weigh
 
     Source of the Dice loss: V-Net, arXiv 1606.04797.
     """
-    counted = labels != IGNORED
-    if not counted.any():
-        return logits.sum() * 0.0
-    # One row per counted pixel and one logarithm of shares serve both parts: at full size this is a third of a step.
-    wanted = labels[counted]
-    log_shares = functional.log_softmax(logits.float(), 1).permute(0, 2, 3, 1)[counted]
+    classes = logits.shape[1]
+    return row_loss(logits.permute(0, 2, 3, 1).reshape(-1, classes), labels.flatten(), class_weights, dice_weight)
+
+
+def row_loss(scores: Tensor, labels: Tensor, class_weights: Tensor, dice_weight: float = 0.5) -> Tensor:
+    """`pixel_loss` of pixels in any order.
+
+    Args:
+        scores: (P, C).
+        labels: (P,) int64, 255 ignored.
+        class_weights: (C,).
+        dice_weight: weight of the Dice part.
+    """
+    # Ignored pixels weigh nothing instead of being cut out: at full size, copies cost more than a network's layer.
+    counted = (labels != IGNORED).float()
+    wanted = labels.where(labels != IGNORED, 0)
+    log_shares = functional.log_softmax(scores.float(), 1)
     hit = log_shares.gather(1, wanted[:, None])[:, 0]
-    weights = class_weights[wanted]
-    entropy = -(weights * hit).sum() / weights.sum()
-    pixels = torch.bincount(wanted, minlength=logits.shape[1])
-    hits = torch.zeros_like(class_weights).index_add(0, wanted, hit.exp())
-    sizes = log_shares.exp().sum(0) + pixels
-    dice = (1.0 - (2.0 * hits + 1.0) / (sizes + 1.0))[pixels > 0].mean()
-    return entropy + dice_weight * dice
+    weights = class_weights[wanted] * counted
+    entropy = -(weights * hit).sum() / weights.sum().clamp_min(1e-12)
+    pixels = torch.zeros_like(class_weights).index_add(0, wanted, counted)
+    hits = torch.zeros_like(class_weights).index_add(0, wanted, hit.exp() * counted)
+    sizes = counted @ log_shares.exp() + pixels
+    dice = (1.0 - (2.0 * hits + 1.0) / (sizes + 1.0)) * (pixels > 0)
+    return entropy + dice_weight * dice.sum() / (pixels > 0).sum().clamp_min(1)
 
 
-def balanced_weights(counts: np.ndarray) -> np.ndarray:
+def balanced_weights(counts: np.ndarray, power: float = 0.5) -> np.ndarray:
     """Pixel counts (C,) -> loss weights (C,) float32 with mean 1 over the classes that occur.
 
-    1 / sqrt(share), at most 20: 1 for a class that fills the picture, 10 for one of a hundredth; bounded, so that a
-    handful of pixels never dominates.
+    1 / share^power, at most 20: by 0.5, 1 for a class that fills the picture, 10 for one of a hundredth; bounded, so
+    that a handful of pixels never dominates.
     """
     if not counts.any():
         return np.ones(len(counts), np.float32)
-    weights = np.minimum(1.0 / np.sqrt(np.maximum(counts, 1) / counts.sum()), 20.0)
+    weights = np.minimum((np.maximum(counts, 1) / counts.sum()) ** -power, 20.0)
     return (weights / weights[counts > 0].mean()).astype(np.float32)

@@ -13,7 +13,7 @@ from carla_agents.segmentation.lite0 import BACKEND as LITE0
 from carla_agents.segmentation.lite0 import Lite0Segmenter, Lite0SegmenterConfig
 from carla_agents.segmentation.segmenter import Segmenter
 from carla_agents.segmentation.small import BACKEND as SMALL
-from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
+from carla_agents.segmentation.small import FORM, SmallSegmenter, SmallSegmenterConfig
 from carla_agents.training.checkpoints import read_tensors, write_tensors
 
 WEIGHTS_NAME, FORM_NAME = "weights.safetensors", "segmenter.json"
@@ -63,6 +63,11 @@ def build_segmenter(description: dict[str, Any]) -> Segmenter:
     backend = description.get("backend")
     try:
         if backend == SMALL:
+            if description.get("form") != FORM:
+                raise ValueError(
+                    f"the small segmenter has form {description.get('form', 1)}, this version knows form {FORM}: "
+                    "use the version that trained it, or train it again"
+                )
             return SmallSegmenter(SmallSegmenterConfig(description["classes"], tuple(description["widths"])))
         if backend == LITE0:
             return Lite0Segmenter(Lite0SegmenterConfig(description["classes"], int(description["width"])))

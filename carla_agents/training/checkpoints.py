@@ -59,7 +59,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def save_checkpoint(
     folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, identity: str, done: int
 ) -> None:
-    """Keep network and AdamW moments after `done` steps of the run that `identity` names."""
+    """Keep network and the optimizer's moments after `done` steps of the run that `identity` names."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     for name, parameter in network.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():

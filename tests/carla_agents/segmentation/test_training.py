@@ -62,7 +62,8 @@ def test_the_small_segmenter_has_half_a_million_parameters_and_learns(store, tmp
     assert (again.predict(rgb[None])[0] == shown).all()
 
 
-def test_a_stopped_and_resumed_run_ends_with_the_same_bits(store, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stopped_and_resumed_run_ends_with_the_same_bits(store, tmp_path, optimizer):
     class Stopped(Exception):
         pass
 
@@ -70,7 +71,7 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(store, tmp_path):
         if step == 9:
             raise Stopped
 
-    data, config = training_set(store), quick(checkpoint_every=4)
+    data, config = training_set(store), quick(checkpoint_every=4, optimizer=optimizer)
     train_segmenter(tiny, data, config, tmp_path / "whole")
     with pytest.raises(Stopped):
         train_segmenter(tiny, data, config, tmp_path / "parts", stop)
@@ -186,6 +187,28 @@ def test_weights_of_another_architecture_pickles_and_damage_are_refused_by_name(
         load_segmenter(tmp_path)
 
 
+def test_the_form_of_an_earlier_version_is_refused_with_a_remedy(tmp_path):
+    save_segmenter(tiny(), tmp_path, {})
+    path = tmp_path / "segmenter.json"
+    form = json.loads(path.read_text())
+    del form["form"]
+    path.write_text(json.dumps(form))
+    with pytest.raises(ValueError, match=r"has form 1, this version knows form 2: .*train it again"):
+        load_segmenter(tmp_path)
+
+
+def test_the_loss_of_folded_pixels_is_that_of_the_picture():
+    segmenter = tiny().eval()
+    rgb = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(2)) * 255
+    labels = torch.randint(0, 12, (2, 32, 48), generator=torch.Generator().manual_seed(3))
+    labels[:, :5] = 255
+    weights = torch.ones(12)
+    with torch.no_grad():
+        assert torch.allclose(
+            segmenter(rgb, labels), pixel_loss(segmenter.logits(rgb), labels, weights, 1.0), atol=1e-5
+        )
+
+
 def test_a_batch_depends_on_seed_and_step_alone_and_flips_labels_with_pictures(store):
     data, config = training_set(store), quick(jitter=0.0)
     rows = draw_rows(data, config, 7)
@@ -230,6 +253,9 @@ def test_rare_classes_weigh_more_and_the_mean_is_one():
     weights = balanced_weights(np.array([900, 90, 10, 0]))
     assert weights[0] < weights[1] < weights[2] < weights[3]
     assert weights[:3].mean() == pytest.approx(1.0)
+    assert balanced_weights(np.array([900, 90, 10]), 0.0) == pytest.approx([1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="rare_class_power"):
+        SegmentationTrainingConfig(rare_class_power=2.0)
 
 
 def test_the_learning_rate_warms_up_and_falls():
@@ -239,7 +265,7 @@ def test_the_learning_rate_warms_up_and_falls():
     assert all(a >= b for a, b in pairwise(rates[5:]))
 
 
-@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("learning_rate", 1.0), ("mixed_precision", "fp8")])
+@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("learning_rate", 1.0), ("mixed_precision", "fp8"), ("optimizer", "sgd")])
 def test_bad_settings_are_named(field, value):
     with pytest.raises(ValueError, match=field):
         SegmentationTrainingConfig(**{field: value})
