@@ -1,8 +1,8 @@
 """The default segmenter: training time, mean IoU per condition on held-out towns, inference time.
 
 `--out FOLDER` keeps the weights with a model card: that is how the shipped ones are made (`make segmenter`, on the
-stores of `make generator-data`). `--work FOLDER` keeps the training, so that a stopped one goes on. Figures need an idle
-machine; `--steps` shrinks the run for a look at it.
+stores of `make generator-data`). `--work FOLDER` keeps the training, so that a stopped one goes on. Figures need an
+idle machine; `--steps` shrinks the run for a look at it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ HELD_OUT = SegmentationSetConfig(
     split=None, conditions=tuple(condition.name for condition in CORE12), synthesizers=(RELIGHT,)
 )
 RECIPE = SegmentationTrainingConfig(
-    steps=15000,
+    steps=18000,
     batch_size=4,
     learning_rate=4e-3,
     optimizer="muon",

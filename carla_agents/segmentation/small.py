@@ -59,7 +59,7 @@ class SmallSegmenter(Segmenter):
         scores = 4 * len(self.classes.classes)
         self.fuse2 = _layer(half + 12, scores)
         self.classify = nn.Conv2d(scores, scores, 1)
-        self.to(memory_format=torch.channels_last)  # a quarter less time on CPUs
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter less time on CPUs
 
     def forward(self, rgb: Tensor, labels: Tensor) -> Tensor:
         rows = self._folded(rgb).permute(0, 2, 3, 1).reshape(-1, len(self.classes.classes))

@@ -10,24 +10,29 @@ from torch import Tensor, nn
 _MOMENTUM = 0.95
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
-_RMS = 0.2
-"""Size of a step per weight at rate 1: about AdamW's, so that one rate serves both kinds of parameters."""
+_RMS = 0.1
+"""Size of a step per weight at rate 1: so small beside AdamW's that one rate serves both kinds of parameters."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps of matrices and convolutions have equal strength in every direction; other parameters take AdamW's steps.
+    """Steps of matrices and convolutions have equal strength in every direction.
 
-    Sources: K. Jordan, Muon (2024), for the step and the coefficients; arXiv 2502.16982 for its size and weight decay.
+    Other parameters take AdamW's steps, and so does the last matrix: it gives the scores, which must grow freely.
+
+    Source: K. Jordan, Muon (2024); arXiv 2502.16982 for the size of a step that does not depend on a matrix's shape.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
         """
         Args:
-            parameters: all trainable parameters of a network.
+            parameters: all trainable parameters of a network, in its order.
             lr: rate of both kinds.
             weight_decay: decoupled, of both kinds.
         """
+        parameters = list(parameters)
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+        matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+        self._orthogonal = {id(matrix) for matrix in matrices[:-1]}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -38,7 +43,8 @@ class Muon(torch.optim.Optimizer):
                     continue
                 state = self.state[parameter]
                 parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
-                step = _orthogonal(parameter.grad, state) if parameter.ndim >= 2 else _adaptive(parameter.grad, state)
+                rule = _orthogonal if id(parameter) in self._orthogonal else _adaptive
+                step = rule(parameter.grad, state)
                 parameter.add_(step, alpha=-group["lr"])
 
 
@@ -60,9 +66,7 @@ def _orthogonal(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
 
 def _adaptive(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
     if not state:
-        state.update(
-            step=torch.zeros(()), exp_avg=torch.zeros_like(gradient), exp_avg_sq=torch.zeros_like(gradient)
-        )
+        state.update(step=torch.zeros(()), exp_avg=torch.zeros_like(gradient), exp_avg_sq=torch.zeros_like(gradient))
     state["step"] += 1.0
     count = float(state["step"])
     mean = state["exp_avg"].lerp_(gradient, 1.0 - _BETAS[0])

@@ -265,7 +265,9 @@ def test_the_learning_rate_warms_up_and_falls():
     assert all(a >= b for a, b in pairwise(rates[5:]))
 
 
-@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("learning_rate", 1.0), ("mixed_precision", "fp8"), ("optimizer", "sgd")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("learning_rate", 1.0), ("mixed_precision", "fp8"), ("optimizer", "sgd")]
+)
 def test_bad_settings_are_named(field, value):
     with pytest.raises(ValueError, match=field):
         SegmentationTrainingConfig(**{field: value})
