@@ -6,14 +6,22 @@ import moderngl
 import numpy as np
 
 from carla_server.render.atmosphere import Atmosphere
-from carla_server.render.camera import CameraView, Viewpoint
-from carla_server.render.lens import USUAL_BLOOM, Lens
+from carla_server.render.camera import Viewpoint
+from carla_server.render.lens import USUAL_BLOOM
 from carla_server.render.program import link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import Scenery
+from carla_server.render.shot import Shot
 from carla_server.render.targets import Targets
 
-MAX_BEAMS = 12
 _BEAM_SLOTS = 16
+_TEXTURE_UNITS = {
+    name: unit
+    for unit, name in enumerate(
+        ("albedo_map", "normal_map", "depth_map", "static_shadow", "actor_shadow", "lamp_map", "survey_map")
+    )
+}
+_SURFACE, _SKY = ">", "<="
+"""The screen lies at the far plane: not before the sky's cleared depth, behind every surface."""
 
 
 class LightPass:
@@ -31,33 +39,20 @@ class LightPass:
 
     def draw(
         self,
-        targets: Targets,
-        camera: CameraView,
-        view: Viewpoint,
+        shot: Shot,
         atmosphere: Atmosphere,
         shadow_projection: np.ndarray,
         shadow_maps: tuple[moderngl.Texture, moderngl.Texture],
-        beams: np.ndarray,
-        elapsed_s: float,
-        frame: int,
-        lens: Lens,
     ) -> None:
-        """Leave the picture in `targets.bgra`.
-
-        Args:
-            beams: (B, 8) float32, B <= MAX_BEAMS: x, y, z, power, direction x, y, z, 1 for full and
-                0 for dipped beam, of each lit headlamp pair.
-            elapsed_s: moves clouds, ripples and rain.
-            frame: seeds the sensor noise.
-            lens: what the camera adds.
-        """
-        textures = (targets.albedo, targets.normal, targets.depth_m, *shadow_maps, self._lamp_map)
-        names = ("albedo_map", "normal_map", "depth_map", "static_shadow", "actor_shadow", "lamp_map")
+        """Leave the picture of a shot under one weather in `targets.bgra`."""
+        targets, view, camera, switches = shot.targets, shot.view, shot.camera, atmosphere.switches
+        textures = (targets.albedo, targets.normal, targets.depth_m, *shadow_maps, self._lamp_map, targets.survey)
         slots = np.zeros((2, _BEAM_SLOTS, 4), np.float32)
-        slots[0, : len(beams)], slots[1, : len(beams)] = beams[:, :4], beams[:, 4:]
+        lamps = shot.beams.lamps
+        slots[0, : len(lamps)], slots[1, : len(lamps)] = lamps[:, :4], lamps[:, 4:]
         values: dict[str, object] = {
             **atmosphere.uniforms,
-            **{name: index for index, name in enumerate(names)},
+            **_TEXTURE_UNITS,
             "fog": self._fog_at(view.eye_m, atmosphere),
             "view_projection": matrix_bytes(view.view_projection),
             "shadow_projection": matrix_bytes(shadow_projection),
@@ -66,26 +61,36 @@ class LightPass:
             "half_size": (camera.half_width, camera.half_height),
             "resolution": targets.size,
             "lamp_frame": self._lamp_frame,
-            "elapsed_s": elapsed_s % 1000.0,
-            "beam_count": len(beams),
+            "elapsed_s": shot.elapsed_s % 1000.0,
+            "beam_count": len(lamps),
+            "beams_in_air": shot.beams.in_air,
+            "glints": shot.beams.glints,
             "beam_position": slots[0].tobytes(),
             "beam_direction": slots[1].tobytes(),
         }
         for index, texture in enumerate(textures):
             texture.use(index)
-        (targets.light_by_night if "NIGHT" in atmosphere.switches else targets.light_by_day).use()
+        by_night = "NIGHT" in switches
         self._context.enable_only(moderngl.DEPTH_TEST)
-        # The screen lies at the far plane: not before the sky's cleared depth, behind every surface.
-        for name, depth_func in (("light_frag", ">"), ("sky_frag", "<=")):
-            program, array = self._variant(name, atmosphere.switches)
-            set_uniforms(program, values)
-            self._context.depth_func = depth_func
-            array.render(vertices=3)
+        if by_night and not shot.surveyed:
+            targets.survey_frame.use()
+            self._cover("survey_frag", ("NIGHT",), values, _SURFACE)
+            shot.surveyed = True
+        (targets.light_by_night if by_night else targets.light_by_day).use()
+        self._cover("light_frag", switches, values, _SURFACE)
+        self._cover("sky_frag", switches, values, _SKY)
         self._context.depth_func = "<"
         self._context.enable_only(moderngl.NOTHING)
         if "NIGHT" in atmosphere.post_switches:
             self._bloom(targets)
-        self._finish(targets, atmosphere, elapsed_s, frame, lens, _place_of_sun(view, atmosphere))
+        self._finish(shot, atmosphere)
+
+    def _cover(self, name: str, switches: tuple[str, ...], values: dict[str, object], depth_func: str) -> None:
+        """Draw those pixels of the bound frame that the depth test lets through."""
+        program, array = self._variant(name, switches)
+        set_uniforms(program, values)
+        self._context.depth_func = depth_func
+        array.render(vertices=3)
 
     def _fog_at(self, eye_m: np.ndarray, atmosphere: Atmosphere) -> tuple[float, ...]:
         """Fog as the eye has it around itself: the higher above the ground, the thinner."""
@@ -113,15 +118,8 @@ class LightPass:
             set_uniforms(program, values)
             array.render(vertices=3)
 
-    def _finish(
-        self,
-        targets: Targets,
-        atmosphere: Atmosphere,
-        elapsed_s: float,
-        frame: int,
-        lens: Lens,
-        sun_on_picture: tuple[float, float],
-    ) -> None:
+    def _finish(self, shot: Shot, atmosphere: Atmosphere) -> None:
+        targets, lens = shot.targets, shot.lens
         if lens.metered:
             program, array = self._variant("meter_frag", ())
             set_uniforms(program, {"picture": 0, "key": atmosphere.key})
@@ -135,14 +133,14 @@ class LightPass:
                 **atmosphere.post_uniforms,
                 "bloom_gain": atmosphere.bloom_gain * lens.bloom / USUAL_BLOOM,
                 **lens.uniforms,
-                "sun_on_picture": sun_on_picture,
+                "sun_on_picture": _place_of_sun(shot.view, atmosphere),
                 "meter": 3,
                 "picture": 0,
                 "bloom_near": 1,
                 "bloom_far": 2,
                 "resolution": targets.size,
-                "elapsed_s": elapsed_s % 1000.0,
-                "frame_seed": frame % 1021 * 0.618,
+                "elapsed_s": shot.elapsed_s % 1000.0,
+                "frame_seed": shot.frame % 1021 * 0.618,
             },
         )
         for index, texture in enumerate((targets.picture, targets.near[1], targets.far[1], targets.meter)):

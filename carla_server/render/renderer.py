@@ -8,27 +8,23 @@ from contextlib import contextmanager
 import moderngl
 import numpy as np
 
-from carla_server.render.actors import ACTOR_DTYPE, VehicleLight, actor_instances, lights_at
+from carla_server.render.actors import ACTOR_DTYPE, actor_instances, lights_at
 from carla_server.render.atmosphere import Atmosphere, atmosphere_of
-from carla_server.render.camera import (
-    FAR_M,
-    CameraView,
-    Viewpoint,
-    frustum_planes,
-    rotation_matrix,
-    spheres_in_frustum,
-)
+from carla_server.render.beams import NO_BEAMS, headlamp_beams
+from carla_server.render.camera import CameraView, Viewpoint
 from carla_server.render.context import open_context
 from carla_server.render.debug_pass import DebugPass
 from carla_server.render.failure import DrawingFailed
 from carla_server.render.geometry import GeometryPass, InstanceBatch
 from carla_server.render.lens import DEFAULT_LENS, Lens
-from carla_server.render.light import MAX_BEAMS, LightPass
+from carla_server.render.light import LightPass
 from carla_server.render.lines import LINE_DTYPE
+from carla_server.render.readout import depth_picture, normals_picture, read_picture, semantic_picture
 from carla_server.render.scenery import build_scenery
 from carla_server.render.shadows import SunShadows
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.shot import Shot
 from carla_server.render.style import check_style, styled
 from carla_server.render.targets import Targets
 from carla_server.roads.town import Town
@@ -37,12 +33,6 @@ OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth", "normals"})
 _DEFAULT_OUTPUTS = frozenset({"rgb", "semantic", "instance", "depth"})
 _SIZES_KEPT = 8
 _DEFAULT_VIEW = CameraView(256, 144)
-_BEAM_REACH_M = 70.0
-_BEAM_SPHERE_M = 47.0
-_BEAM_HEIGHT_M = 0.68
-_DEPTH_STEPS = (1 << 24) - 1
-_TAG_BYTE, _OPAQUE = np.uint32(0x00FF0000), np.uint32(0xFF000000)
-"""Masks of little-endian BGRA pixels."""
 _FATAL_GL_ERRORS = frozenset({"GL_CONTEXT_LOST", "GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR"})
 _GL_ERROR_FLAGS = 8  # more than GL has; a lost context may report its loss for ever
 
@@ -197,21 +187,21 @@ class Renderer:
         frame: int,
         lens: Lens,
     ) -> dict[str, np.ndarray]:
-        targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
+        lit_by = [self._atmosphere(weather)] if "rgb" in outputs else []
+        shot = self._draw_geometry(camera, pose6, lit_by, elapsed_s, frame, lens)
         out: dict[str, np.ndarray] = {}
-        if "rgb" in outputs:
-            atmosphere = self._atmosphere(weather)
-            out["rgb"] = self._draw_light(targets, camera, view, moving, atmosphere, elapsed_s, frame, lens)
+        for atmosphere in lit_by:
+            out["rgb"] = self._draw_light(shot, atmosphere)
         if "semantic" in outputs or "instance" in outputs:
-            ids = _read(targets.ids, targets)
+            ids = read_picture(shot.targets.ids)
             if "instance" in outputs:
                 out["instance"] = ids
             if "semantic" in outputs:
-                out["semantic"] = (ids.view("<u4") & _TAG_BYTE | _OPAQUE).view(np.uint8)
+                out["semantic"] = semantic_picture(ids)
         if "depth" in outputs:
-            out["depth"] = _encode_depth(targets)
+            out["depth"] = depth_picture(shot.targets)
         if "normals" in outputs:
-            out["normals"] = _encode_normals(targets)
+            out["normals"] = normals_picture(shot.targets)
         return out
 
     def render_lines(self, camera: CameraView, pose6: Sequence[float] | np.ndarray, lines: np.ndarray) -> np.ndarray:
@@ -231,7 +221,7 @@ class Renderer:
             targets.output.clear(0.0, 0.0, 0.0, 1.0)
             if len(lines):
                 self._debug.draw(targets, view, lines, hide_each_other=True)
-            return _read(targets.bgra, targets)
+            return read_picture(targets.bgra)
 
     def relight(
         self,
@@ -249,13 +239,11 @@ class Renderer:
         """
         atmospheres = [self._atmosphere(weather) for weather in weathers]
         with self._drawing():
-            targets, view, moving = self._draw_geometry(camera, pose6, elapsed_s)
+            shot = self._draw_geometry(camera, pose6, atmospheres, elapsed_s, frame, lens)
             pictures: dict[int, np.ndarray] = {}
             # Weathers with the same sun one after the other: they share the shadows of what moves.
             for index in sorted(range(len(atmospheres)), key=lambda index: tuple(atmospheres[index].sun.tolist())):
-                pictures[index] = self._draw_light(
-                    targets, camera, view, moving, atmospheres[index], elapsed_s, frame, lens
-                )
+                pictures[index] = self._draw_light(shot, atmospheres[index])
             return [pictures[index] for index in range(len(atmospheres))]
 
     def warm(
@@ -315,64 +303,40 @@ class Renderer:
         return styled(atmosphere_of(weather), self._style)
 
     def _draw_geometry(
-        self, camera: CameraView, pose6: Sequence[float] | np.ndarray, elapsed_s: float
-    ) -> tuple[Targets, Viewpoint, InstanceBatch]:
+        self,
+        camera: CameraView,
+        pose6: Sequence[float] | np.ndarray,
+        lit_by: Sequence[Atmosphere],
+        elapsed_s: float,
+        frame: int,
+        lens: Lens,
+    ) -> Shot:
+        """Fill the G-buffer of a view; `lit_by` are the weathers it will be shown in."""
         view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
         moving = self._moving(elapsed_s)
         targets = self._targets_for(camera)
         targets.clear()
         targets.gbuffer.use()
         self._geometry.draw_view(view, moving)
-        return targets, view, moving
+        by_night = any(atmosphere.night > 0.0 for atmosphere in lit_by)
+        beams = headlamp_beams(self._actors, self._nose_m, view) if by_night else NO_BEAMS
+        return Shot(targets, camera, view, moving, beams, elapsed_s, frame, lens)
 
-    def _draw_light(
-        self,
-        targets: Targets,
-        camera: CameraView,
-        view: Viewpoint,
-        moving: InstanceBatch,
-        atmosphere: Atmosphere,
-        elapsed_s: float,
-        frame: int,
-        lens: Lens,
-    ) -> np.ndarray:
+    def _draw_light(self, shot: Shot, atmosphere: Atmosphere) -> np.ndarray:
         shadow_projection = np.eye(4)
         if "SUN" in atmosphere.switches:
-            shadow_projection = self._shadows.draw(view.eye_m, atmosphere.sun, moving)
-        beams = self._beams(view) if atmosphere.night > 0.0 else np.zeros((0, 8), np.float32)
+            shadow_projection = self._shadows.draw(shot.view.eye_m, atmosphere.sun, shot.moving)
         maps = (self._shadows.static_map, self._shadows.moving_map)
-        self._light.draw(targets, camera, view, atmosphere, shadow_projection, maps, beams, elapsed_s, frame, lens)
+        self._light.draw(shot, atmosphere, shadow_projection, maps)
         if len(self._debug_lines):
-            self._debug.draw(targets, view, self._debug_lines)
-        return _read(targets.bgra, targets)
+            self._debug.draw(shot.targets, shot.view, self._debug_lines)
+        return read_picture(shot.targets.bgra)
 
     def _moving(self, elapsed_s: float) -> InstanceBatch:
         """The actors with their lamps as they are at this moment."""
         instances = actor_instances(self._actors)
         instances["motion"][:, 3] = lights_at(self._actors["lights"], elapsed_s)
         return InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
-
-    def _beams(self, view: Viewpoint) -> np.ndarray:
-        """Headlamps near the eye whose light may fall on what it sees, the nearest ones."""
-        bits = self._actors["lights"]
-        lit = self._actors[(bits & np.uint32(int(VehicleLight.LOW_BEAM | VehicleLight.HIGH_BEAM))) != 0]
-        away = np.linalg.norm(lit["position_m"] - view.eye_m, axis=1)
-        nearest = np.argsort(away, kind="stable")
-        lit = lit[nearest[away[nearest] < _BEAM_REACH_M]]
-        axes = rotation_matrix(lit["rotation_deg"])
-        # The sphere through the end of a cone of light 60 m long and 37 degrees to each side, and its tip.
-        middle_m = lit["position_m"] + _BEAM_SPHERE_M * axes[..., 0]
-        planes = frustum_planes(view.view_projection)
-        seen = np.flatnonzero(spheres_in_frustum(planes, middle_m, np.full(len(lit), _BEAM_SPHERE_M)))[:MAX_BEAMS]
-        lit, axes = lit[seen], axes[seen]
-        nose = np.array([self._nose_m.get(int(mesh), 2.0) for mesh in lit["mesh"]]).reshape(-1, 1)
-        high = (lit["lights"] & np.uint32(int(VehicleLight.HIGH_BEAM))) != 0
-        out = np.zeros((len(lit), 8), np.float32)
-        out[:, :3] = lit["position_m"] + nose * axes[..., 0] + _BEAM_HEIGHT_M * axes[..., 2]
-        out[:, 3] = np.where(high, 260.0, 170.0)
-        out[:, 4:7] = axes[..., 0]
-        out[:, 7] = high
-        return out
 
     def _targets_for(self, camera: CameraView) -> Targets:
         size = (camera.width_px, camera.height_px)
@@ -381,31 +345,3 @@ class Renderer:
         if len(self._targets) > _SIZES_KEPT:
             self._targets.pop(next(iter(self._targets))).release()
         return targets
-
-
-def _read(texture: moderngl.Texture, targets: Targets) -> np.ndarray:
-    width, height = targets.size
-    return np.frombuffer(texture.read(), np.uint8).reshape(height, width, 4)
-
-
-def _encode_depth(targets: Targets) -> np.ndarray:
-    width, height = targets.size
-    depth_m = np.frombuffer(targets.depth_m.read(), np.float32).reshape(height, width)
-    share = depth_m.astype(np.float64)
-    share[depth_m <= 0.0] = FAR_M
-    np.minimum(share, FAR_M, out=share)
-    share *= _DEPTH_STEPS / FAR_M
-    steps = np.rint(share, out=share).astype("<u4")
-    # Little-endian bytes of `steps` are low, middle, high, 0; CARLA's BGRA wants high, middle, low, 255.
-    steps <<= np.uint32(8)
-    swapped = steps.byteswap(inplace=True)
-    swapped |= _OPAQUE
-    return swapped.view(np.uint8).reshape(height, width, 4)
-
-
-def _encode_normals(targets: Targets) -> np.ndarray:
-    picture = _read(targets.normal, targets)[..., [2, 1, 0, 3]]
-    picture[..., 3] = 255
-    # No unit vector has both x and y at -1: that is the sky, which the buffer is cleared to.
-    picture[(picture[..., 1] == 0) & (picture[..., 2] == 0), :3] = 0
-    return picture

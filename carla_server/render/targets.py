@@ -24,10 +24,14 @@ class Targets:
         self.gbuffer = context.framebuffer(attachments, self._depth)
         self._depth_clear = context.framebuffer([self.depth_m])
         self.picture, self.shine = self._smooth(context, self.size), self._smooth(context, self.size)
+        self.survey = context.texture(self.size, 4, dtype="f4")
+        self.survey.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.survey.repeat_x = self.survey.repeat_y = False
         # With the geometry's depth, which tells sky from surface.
+        self.survey_frame = context.framebuffer([self.survey], self._depth)
         self.light_by_day = context.framebuffer([self.picture], self._depth)
         self.light_by_night = context.framebuffer([self.picture, self.shine], self._depth)
-        for frame in (self.light_by_day, self.light_by_night):
+        for frame in (self.survey_frame, self.light_by_day, self.light_by_night):
             frame.depth_mask = False
         near, far = self._fraction(_BLOOM_NEAR), self._fraction(_BLOOM_FAR)
         self.near = [self._smooth(context, near) for _ in range(2)]
@@ -50,6 +54,7 @@ class Targets:
         frames = [
             self.gbuffer,
             self._depth_clear,
+            self.survey_frame,
             self.light_by_day,
             self.light_by_night,
             *self.near_frames,
@@ -58,7 +63,7 @@ class Targets:
             self.output,
             self.overlay,
         ]
-        textures = [self.albedo, self.normal, self.ids, self.depth_m, self.picture, self.shine]
+        textures = [self.albedo, self.normal, self.ids, self.depth_m, self.survey, self.picture, self.shine]
         for frame in frames:
             frame.release()
         for texture in (*textures, *self.near, *self.far, self.meter, self.bgra):

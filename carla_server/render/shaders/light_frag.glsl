@@ -6,26 +6,22 @@
 #include "sky"
 #include "tone"
 #include "lamps"
+#include "surface"
 #ifdef PAINTED
 #include "paint"
 #endif
 uniform sampler2D albedo_map;
-uniform sampler2D normal_map;
-uniform sampler2D depth_map;
+#ifdef NIGHT
+uniform sampler2D survey_map;  // by survey_frag
+#endif
 uniform sampler2DShadow static_shadow;
 uniform sampler2DShadow actor_shadow;
 uniform mat4 view_projection;
 uniform mat4 shadow_projection;
-uniform mat3 axes;            // columns forward, right, up
-uniform vec2 half_size;       // of the picture on the plane one metre ahead
-uniform vec2 resolution;
 uniform vec3 bounce;          // light from the ground
 uniform vec3 sky_light;       // light from the whole sky
+uniform ivec2 glints;         // first and end of the beams that the ground may mirror towards the eye
 
-vec3 ray(vec2 at) {
-    vec2 s = (at * 2.0 - 1.0) * half_size;
-    return axes[0] + axes[1] * s.x - axes[2] * s.y;
-}
 vec3 emission(int m, vec3 a, float amount) {
     if (m == GLASS) return vec3(1.0, 0.60, 0.25) * amount * amount * 0.62 * lamps_on;
     if (m == HEADLAMP) return vec3(1.0, 0.96, 0.86) * amount * (2.0 + 12.0 * night);
@@ -49,25 +45,6 @@ float sun_visible(vec3 p, vec3 n) {
     return mix(1.0, fixed_things * texture(actor_shadow, a), fade);
 }
 #endif
-const vec2 SPIRAL[6] = vec2[](vec2(0.29, 0.0), vec2(-0.37, 0.34), vec2(0.06, -0.64), vec2(0.46, 0.61), vec2(-0.85, -0.15),
-    vec2(0.81, -0.51));
-// Ambient occlusion after McGuire et al., "The Alchemy screen-space ambient obscurance algorithm" (2011).
-float occlusion(vec3 n, vec2 at, float depth) {
-    float reach = clamp(0.75 / (depth * 2.0 * half_size.x), 1.5 / resolution.x, 0.12);
-    vec2 shape = reach * vec2(1.0, resolution.x / resolution.y);
-    // In the camera's frame: forward, right, down.
-    vec3 m = n * axes * vec3(1.0, 1.0, -1.0);
-    vec2 here = (at * 2.0 - 1.0) * half_size;
-    float sum = 0.0;
-    for (int i = 0; i < 6; i++) {
-        vec2 offset = SPIRAL[i] * shape;
-        float z = texture(depth_map, at + offset).r;
-        vec3 v = vec3(z - depth, here * (z - depth) + offset * (2.0 * half_size) * z);
-        float vv = dot(v, v);
-        sum += max(dot(v, m) - 0.004 * depth - 0.045, 0.0) / (vv + 0.04) * step(vv, 2.2) * step(1e-3, z);
-    }
-    return clamp(1.0 - 0.34 * sum, 0.25, 1.0);
-}
 vec3 fogged(vec3 c, vec3 p, vec3 v, float d) {
     return mix(c, fog_light(v), fog_amount(d, p.z - eye.z));
 }
@@ -85,7 +62,7 @@ vec3 mirrored(vec3 p, vec3 n, vec3 r, float d, vec3 ambient) {
         if (clip.w < 0.1) break;
         vec2 at = clip.xy / clip.w * 0.5 + 0.5;
         if (any(greaterThan(abs(at - 0.5), vec2(0.5)))) break;
-        float z = texture(depth_map, at).r;
+        float z = texelFetch(depth_map, ivec2(at * resolution), 0).r;
         if (z > 0.0 && z < clip.w && clip.w - z < reach * 1.6 + 0.8) {
             found = at;
             found_z = z;
@@ -101,7 +78,7 @@ vec3 mirrored(vec3 p, vec3 n, vec3 r, float d, vec3 ambient) {
     c += base * sun_color * 0.7 * max(dot(hit_normal.xyz * 2.0 - 1.0, sun_direction), 0.0);
 #endif
 #ifdef NIGHT
-    c += base * street_light(hp, hit_normal.xyz * 2.0 - 1.0);
+    c += base * STREET_COLOR * lamps_on * texture(survey_map, found).g;
 #endif
     c += emission(int(hit.a * 255.0 + 0.5), base, hit_normal.a);
     return fogged(c, hp, r, distance(hp, eye));
@@ -125,8 +102,7 @@ void main() {
 #ifdef PAINTED
     a = repainted(a, m, p, n);
 #endif
-    bool road = m == ASPHALT || m == PAINT;
-    bool hard = road || m == PAVING || (m == CONCRETE && n.z > 0.8);
+    bool hard = m == ASPHALT || m == PAINT || m == PAVING || (m == CONCRETE && n.z > 0.8);
     float puddle = 0.0, wet = 0.0;
 #ifdef WET
     wet = weather.x * mix(0.45, 1.0, up);
@@ -138,7 +114,12 @@ void main() {
     } else if (m == GRASS || m == BARK || m == CONCRETE || m == FACADE || m == ROOF) a *= mix(1.0, 0.68, wet);
     else if (m == FOLIAGE || m == CLOTH) a *= mix(1.0, 0.80, wet);
 #endif
+#ifdef NIGHT
+    vec4 survey = texelFetch(survey_map, pixel, 0);
+    float open = survey.r;
+#else
     float open = occlusion(n, at, depth);
+#endif
     vec3 ambient = mix(bounce, sky_light, n.z * 0.5 + 0.5) * open;
     vec3 light = ambient;
     float visible = 0.0;
@@ -148,7 +129,8 @@ void main() {
     if (m == FOLIAGE) light += sun_color * visible * (0.22 + 0.20 * max(-dot(n, sun_direction), 0.0));
 #endif
 #ifdef NIGHT
-    light += (lamp_light(p, n) + moon_color * max(dot(n, moon_direction), 0.0)) * (0.4 + 0.6 * open);
+    vec3 lamps = STREET_COLOR * lamps_on * survey.g + BEAM_COLOR * survey.b;
+    light += (lamps + moon_color * max(dot(n, moon_direction), 0.0)) * (0.4 + 0.6 * open);
 #endif
 #ifdef PAINTED
     light = washed(light);
@@ -190,12 +172,11 @@ void main() {
         c += sun_color * visible * wet * pow(max(dot(rn, h), 0.0), mix(60.0, 300.0, puddle)) * 0.5;
 #endif
 #ifdef NIGHT
-        for (int i = 0; i < beam_count; i++) {
+        for (int i = glints.x; i < glints.y; i++) {
             vec3 l = beam_position[i].xyz - p;
             float r2 = dot(l, l);
-            if (r2 > 3600.0) continue;
             l *= inversesqrt(r2);
-            float toward = smoothstep(0.3, 0.95, dot(-l, beam_direction[i].xyz)) / (1.0 + 0.0008 * r2);
+            float toward = smoothstep(0.3, 0.95, dot(-l, beam_direction[i].xyz)) / (1.0 + 0.0008 * r2) * step(r2, 3600.0);
             shine += vec3(1.0, 0.95, 0.86) * pow(max(dot(r, l), 0.0), mix(140.0, 500.0, puddle)) * wet * toward * 0.40;
         }
 #endif
