@@ -28,6 +28,7 @@ from scenarios.route_files import read_routes, write_routes
 
 ROUTES, KEYPOINTS, VEHICLES = 4, 6, 5
 LONGEST_EVALUATION_S = 900.0
+PATIENCE_S = 30.0
 MODULES = {
     "simulator": "carla_server",
     "agent": "agent_child.py",
@@ -192,7 +193,7 @@ class Trial:
         if victim == "evaluator":
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            self._count_left_behind(list(relatives))
+            self._count_left_behind(relatives)
         else:
             fitting = sorted(pid for pid, line in relatives.items() if MODULES[victim] in line)
             if not fitting:
@@ -218,11 +219,14 @@ class Trial:
         self._out.unlink()
         return True
 
-    def _count_left_behind(self, pids: list[int]) -> None:
-        deadline_s = time.monotonic() + 30.0
-        while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline_s:
+    def _count_left_behind(self, relatives: dict[int, str]) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while any(is_alive(pid) for pid in relatives) and time.monotonic() < deadline_s:
             time.sleep(0.2)
-        self.left_behind += sum(is_alive(pid) for pid in pids)
+        for pid, line in relatives.items():
+            if is_alive(pid):
+                self.left_behind += 1
+                print(f"  left behind after {PATIENCE_S:g} s: {line}")
 
 
 def run(name: str, front: FrontEnd, kills: int, seed: int, folder: Path, longest_wait_s: float) -> bool:

@@ -1,14 +1,18 @@
 """One worker of `syndiff evaluate --workers`: drives what it is told on stdin, answers on stdout.
 
-Lines of JSON in both directions, see `leaderboard.supervise`. Whatever an agent prints goes to stderr.
+Lines of JSON in both directions, see `leaderboard.supervise`. Whatever an agent prints goes to stderr. When stdin
+ends, whoever asked is gone, and the worker ends at once, in the middle of a drive too; what it started ends with it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -41,11 +45,26 @@ class _Voice:
             self.say(beat=facts.elapsed_s)
 
 
-def main() -> int:
+def _orders() -> Iterator[str]:
+    """Lines of stdin, which a thread watches for its end."""
+    arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def watch() -> None:
+        for line in sys.stdin:
+            arrived.put(line)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+    while True:
+        yield arrived.get()
+
+
+def main() -> None:
     """Serve until stdin ends."""
     voice = _Voice(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
-    content = json.loads(sys.stdin.readline())
+    orders = _orders()
+    content = json.loads(next(orders))
     port = content.pop("port", None)
     options = options_from_json({**content, "port": port})
     driver, _ = driver_of(options)
@@ -62,7 +81,7 @@ def main() -> int:
                 session.load_map(next(iter(towns)))
             planner, town = RoutePlanner(session.map), session.map.name.split("/")[-1]
             voice.say(hello=os.getpid(), server_pid=server_pid, simulator=simulator_identity(session))
-            for line in sys.stdin:
+            for line in orders:
                 key = DriveKey.parse(json.loads(line)["drive"])
                 spec = specs[key.route_id]
                 if spec.town != town:
@@ -84,8 +103,7 @@ def main() -> int:
         voice.say(lost=str(error))
         # The client's Traffic Manager aborts a process that touches it after its server is gone.
         os._exit(1)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
