@@ -15,7 +15,12 @@ def table() -> str:
     """The Markdown between the two marks."""
     lines = ["| type | where | what happens | parameters |", "|---|---|---|---|"]
     for name, made in sorted(TYPES.items()):
-        where = {"road": "road", "straight": "junction, straight on", "turn": "junction, any turn"}
+        where = {
+            "road": "road",
+            "straight": "junction, straight on",
+            "turn": "junction, any turn",
+            "exit": "lane change to the right, then a right turn",
+        }
         place = where.get(made.place, f"junction, {made.place} turn")
         parameters = "; ".join(_words(parameter) for parameter in made.parameters) or "-"
         lines.append(f"| {name} | {place} | {made.summary} | {parameters} |")

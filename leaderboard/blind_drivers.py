@@ -37,6 +37,21 @@ class ConstantThrottle:
         return Control(throttle=self._throttle)
 
 
+class StandStill:
+    """Never starts: too timid for any road."""
+
+    def camera(self) -> None:
+        """It needs none."""
+        return None
+
+    def begin(self, session: Session, ego: carla.Vehicle, route: Route, seed: int) -> None:
+        """Nothing to get to know."""
+
+    def control(self, view: DriveView) -> Control:
+        """Always the brake."""
+        return Control(brake=1.0)
+
+
 class RouteFollower:
     """Keeps to the route and to a sensible speed, but sees neither lights nor other road users."""
 

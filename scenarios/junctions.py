@@ -205,14 +205,15 @@ def way_route(scene: Scene, way: Movement, before_m: float, after_m: float) -> t
     Raises:
         ScenarioError: the way cannot be planned.
     """
-    start = _back(way.entry.waypoints[-1], before_m)
-    end = way.exit.waypoints[min(round(after_m), len(way.exit.waypoints) - 1)]
-    route = scene.plan([start, way.entry.waypoints[-1], end])
+    start = lane_before(way.entry.waypoints[-1], before_m)
+    end = way.exit.waypoints[min(round(after_m), max(len(way.exit.waypoints) - 4, 0))]
+    # A place at a junction's very mouth may belong to another lane of it: then the way makes detours.
+    route = scene.plan([start, way.entry.waypoints[max(len(way.entry.waypoints) - 4, 0)], end])
     inside = [k for k, junction in enumerate(route.junction.tolist()) if junction >= 0]
     return route, float(route.distance_m[inside[0]]) if inside else before_m
 
 
-def _back(waypoint: carla.Waypoint, distance_m: float) -> carla.Waypoint:
+def lane_before(waypoint: carla.Waypoint, distance_m: float) -> carla.Waypoint:
     """The place `distance_m` before a waypoint on its own lane, or as far as that goes back outside junctions."""
     found = waypoint
     for _ in range(int(distance_m / 2.0)):

@@ -12,7 +12,7 @@ from scenarios.scene import Moment, Scene
 Command = Any
 """One of `carla.command`; the package has no common type for them."""
 
-PlaceKind = Literal["road", "left", "right", "straight", "turn"]
+PlaceKind = Literal["road", "left", "right", "straight", "turn", "exit"]
 
 
 class Scenario(ABC):
@@ -24,7 +24,8 @@ class Scenario(ABC):
     Attributes:
         summary: what happens, in one sentence.
         parameters: what a route file may say.
-        place: where it happens: on a stretch of road, or at a junction that the ego passes in some direction.
+        place: where it happens: on a stretch of road, or at a junction that the ego passes in some direction; before
+            an `exit` it first changes into the lane on its right.
         stands_in_lane: True if something stands in the ego's own lane, where the parameters leave a choice.
         oncoming_lane_allowed: True if passing needs the lane of the oncoming traffic; driving there is then no
             infraction while the scenario runs.

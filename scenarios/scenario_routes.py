@@ -17,7 +17,7 @@ import carla
 import numpy as np
 
 from carla_agents.driving.placing import start_pose
-from carla_agents.driving.road_graph import Lane, NoRoute
+from carla_agents.driving.road_graph import Lane, NoRoute, lane_key
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.simulator.frame import Command
@@ -39,12 +39,15 @@ _ROAD_M = 120
 _BEFORE_M = 50.0
 _JUNCTION_TRIGGER_M = 35.0
 _BEYOND_M = 45.0
+_EXIT_BEFORE_M, _EXIT_STRAIGHT_M = 60, 20
 _TURNS: dict[str, tuple[Command, ...]] = {
     "left": (Command.LEFT,),
     "right": (Command.RIGHT,),
     "straight": (Command.STRAIGHT,),
     "turn": (Command.LEFT, Command.RIGHT),
 }
+
+Place = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,18 @@ def find_scenario_routes(
     town = carla_map.name.split("/")[-1]
     rng = np.random.default_rng(seed)
     starts: list[tuple[float, float]] = []
-    for route, trigger_m in _candidates(planner, TYPES[type_name].place, rng):
+    for route, trigger_m, places in _candidates(planner, TYPES[type_name].place, rng):
         if len(found) == count:
             break
         here = (float(route.points_m[0, 0]), float(route.points_m[0, 1]))
         if any(math.dist(here, start) < 15.0 for start in starts):
             continue
-        if route.length_m < min_length_m:
+        if route.length_m < min_length_m and not places:
             longer = _continued(planner, route, min_length_m, rng)
             if longer is None:
                 continue
             route = longer
-        places = keypoints_m(route)
+        places = places or keypoints_m(route)
         try:
             again = planner.plan(places)
         except NoRoute:
@@ -152,11 +155,16 @@ def scenario_at(route: Route, trigger_m: float, type_name: str, direction: str |
     return ScenarioSpec(f"{type_name}_1", type_name, (x, y, z, yaw_deg), parameters)
 
 
-def _candidates(planner: RoutePlanner, place: str, rng: np.random.Generator) -> Iterator[tuple[Route, float]]:
-    if place == "road":
-        yield from _on_roads(planner, rng)
-    else:
-        yield from _at_junctions(planner, _TURNS[place], rng)
+def _candidates(
+    planner: RoutePlanner, place: str, rng: np.random.Generator
+) -> Iterator[tuple[Route, float, tuple[Place, ...]]]:
+    """Routes, where their trigger may lie, and their key points where these cannot be found from the route."""
+    if place == "exit":
+        yield from _at_exits(planner, rng)
+        return
+    found = _on_roads(planner, rng) if place == "road" else _at_junctions(planner, _TURNS[place], rng)
+    for route, trigger_m in found:
+        yield route, trigger_m, ()
 
 
 def _on_roads(planner: RoutePlanner, rng: np.random.Generator) -> Iterator[tuple[Route, float]]:
@@ -195,6 +203,34 @@ def _at_junctions(
         inside = np.flatnonzero(route.junction >= 0)
         if len(inside):
             yield route, max(float(route.distance_m[inside[0]]) - _JUNCTION_TRIGGER_M, 2.0)
+
+
+def _at_exits(planner: RoutePlanner, rng: np.random.Generator) -> Iterator[tuple[Route, float, tuple[Place, ...]]]:
+    """Ways that change into the lane on the right and turn right at the next junction."""
+    graph = planner.graph
+    junctions = sorted({lane.start.junction_id for lane in graph.lanes.values() if lane.in_junction})
+    ways = [way for junction_id in junctions for way in movements(graph, junction_id)]
+    ways = [way for way in ways if _command(way) is Command.RIGHT and way.exit.length_m > 30.0]
+    for number in rng.permutation(len(ways)):
+        way = ways[int(number)]
+        entry = way.entry.waypoints
+        left = same_direction_lane(entry[len(entry) // 2], "left")
+        if left is None or len(entry) < _EXIT_BEFORE_M:
+            continue
+        lane = graph.lanes[lane_key(left)].waypoints
+        if len(lane) < _EXIT_BEFORE_M:
+            continue
+        first = max(_ROAD_START, len(lane) - 2 * _EXIT_BEFORE_M)
+        change = max(first + _EXIT_STRAIGHT_M, len(lane) - _EXIT_BEFORE_M)
+        onward = way.exit.waypoints
+        end = onward[min(round(_BEYOND_M), len(onward) - 2)]
+        places = tuple(_xyz(place) for place in (lane[first], lane[change], entry[len(entry) - 8], end))
+        try:
+            route = planner.plan(places)
+        except NoRoute:
+            continue
+        if Command.CHANGE_LANE_RIGHT in route.commands and route.length_m < 420.0:
+            yield route, _ROAD_TRIGGER_M + max(change - first - _EXIT_STRAIGHT_M, 0.0), places
 
 
 def _continued(planner: RoutePlanner, route: Route, length_m: float, rng: np.random.Generator) -> Route | None:
@@ -243,9 +279,9 @@ def _command(way: Movement) -> Command:
     return Command.RIGHT if way.turn_rad > 0.0 else Command.LEFT
 
 
-def _xyz(place: carla.Waypoint) -> tuple[float, float, float]:
+def _xyz(place: carla.Waypoint) -> Place:
     location = place.transform.location
-    return location.x, location.y, location.z
+    return round(location.x, 3), round(location.y, 3), round(location.z, 3)
 
 
 def with_scenarios(
@@ -261,7 +297,9 @@ def with_scenarios(
         seed: decides which types.
     """
     rng = np.random.default_rng(seed)
-    waiting = [sorted(TYPES)[int(k)] for k in rng.permutation(len(TYPES))]
+    # Before an exit the route changes lane, which one without that cannot offer.
+    names = sorted(name for name, made in TYPES.items() if made.place != "exit")
+    waiting = [names[int(k)] for k in rng.permutation(len(names))]
     found: list[ScenarioSpec] = []
     trigger_m = 20.0
     while trigger_m < route.length_m - 110.0 and waiting:

@@ -8,18 +8,19 @@ from typing import ClassVar
 import carla
 import numpy as np
 
+from carla_agents.driving.passing import shifted
 from carla_agents.driving.road_graph import LaneKey, lane_key
 from carla_agents.driving.route import Route
 from scenarios.actors import Flow
 from scenarios.junctions import Movement, way_route
+from scenarios.meeting import first_meeting_m
 from scenarios.parameters import Ignored, Interval, Number, Parameter, Point, ScenarioError
 from scenarios.scenario import Command, PlaceKind
 from scenarios.scene import Moment, Scene, opposite_lane
 from scenarios.types.junctions import JunctionScenario
 
 _BEFORE_M, _AFTER_M = 45.0, 30.0
-_CLEAR_M = 12.0
-_MEETS_M = 2.0
+_CLEAR_M, _CLEAR_S = 12.0, 2.5
 _FLOW: tuple[Parameter, ...] = (
     Number("flow_speed", 7.0, 0.5, 30.0, "m/s of the other traffic"),
     Interval("source_dist_interval", (30.0, 60.0), 5.0, 300.0, "metres between two of its vehicles"),
@@ -43,14 +44,15 @@ class _ThroughTraffic(JunctionScenario):
 
     def prepare(self, scene: Scene) -> None:
         given = self.given_paths(scene)
-        self._given = bool(given)
-        paths = [(path, self._meets_m(scene, path)) for path in given]
-        if not given:
-            paths = [way_route(scene, way, _BEFORE_M, _AFTER_M) for way in self.other_ways()]
+        paths = given or [way_route(scene, way, _BEFORE_M, _AFTER_M)[0] for way in self.other_ways()]
         speed_mps, gap_m = self.values.number("flow_speed"), self.values.interval("source_dist_interval")
-        self._flows = [Flow(scene, path, speed_mps, gap_m) for path, _ in paths]
-        for flow, (_, meets_m) in zip(self._flows, paths, strict=True):
-            flow.fill(meets_m - _CLEAR_M)
+        self._flows = [Flow(scene, path, speed_mps, gap_m) for path in paths]
+        for flow in self._flows:
+            line, to_m = flow.route.points_m[:, :2], self.crossing.exit_m + _AFTER_M
+            ego_m, flow_m = first_meeting_m(scene.route, flow.route.distance_m, line, self.crossing.entry_m, to_m)
+            # A given flow may begin far away and be fast: its vehicles drive from their first tick on.
+            flow.meet(ego_m, flow_m, waits=not given)
+            flow.fill(flow_m - max(_CLEAR_M, 0.0 if given else _CLEAR_S * speed_mps))
 
     def green_roads(self) -> set[int]:
         roads = super().green_roads()
@@ -61,20 +63,7 @@ class _ThroughTraffic(JunctionScenario):
         return roads
 
     def tick(self, moment: Moment) -> list[Command]:
-        commands = super().tick(moment)
-        # A given flow may begin far away and be fast: its vehicles drive from their first tick on.
-        if moment.triggered or self._given:
-            for flow in self._flows:
-                commands = commands + flow.tick(moment)
-        return commands
-
-    def _meets_m(self, scene: Scene, path: Route) -> float:
-        """Where along a flow's way it first comes to the ego's way through the junction, or comes closest to it."""
-        route = scene.route
-        own = (route.distance_m >= self.crossing.entry_m) & (route.distance_m <= self.crossing.exit_m + _AFTER_M)
-        away_m = np.linalg.norm(path.points_m[:, None, :2] - route.points_m[None, own, :2], axis=-1).min(axis=1)
-        near = np.flatnonzero(away_m < _MEETS_M)
-        return float(path.distance_m[near[0] if len(near) else int(away_m.argmin())])
+        return [*super().tick(moment), *(command for flow in self._flows for command in flow.tick(moment))]
 
 
 class SignalizedJunctionLeftTurn(_ThroughTraffic):
@@ -214,12 +203,15 @@ class CrossingBicycleFlow(JunctionScenario):
             self.values.interval("source_dist_interval"),
             self.models,
             offset_m=right_m,
+            starts_mps2=1.2,
         )
-        self._flow.fill(15.0)
+        line, to_m = shifted(path, path.distance_m, np.full(len(path.points_m), right_m)), self.crossing.exit_m + 5.0
+        ego_m, flow_m = first_meeting_m(scene.route, path.distance_m, line, self.crossing.entry_m, to_m)
+        self._flow.meet(ego_m, flow_m, waits=True)
+        self._flow.fill(flow_m - _CLEAR_M)
 
     def tick(self, moment: Moment) -> list[Command]:
-        commands = super().tick(moment)
-        return commands + self._flow.tick(moment) if moment.triggered else commands
+        return super().tick(moment) + self._flow.tick(moment)
 
     def _straight_on(self, scene: Scene, entry: LaneKey, places: list[carla.Waypoint]) -> Route:
         """The way straight through the junction from a lane, begun at a place if one is given."""
