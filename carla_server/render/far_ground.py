@@ -98,6 +98,7 @@ class FarGround:
         for texture in (self._albedo, self._relief):
             texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
             texture.repeat_x = texture.repeat_y = False
+        self._relief_frame = context.framebuffer([self._relief])
         lowest_m = self._draw_map(surface, bounds_m, full, map_program, -1.0)[..., 0]
         relief = self._draw_map(surface, bounds_m, full, map_program, 1.0)
         self._frame = (x0, y0, 1.0 / (x1 - x0), 1.0 / (y1 - y0))
@@ -134,9 +135,8 @@ class FarGround:
         low_m, high_m = float(surface.low_m[:, 2].min(initial=0.0)), float(surface.high_m[:, 2].max(initial=0.0))
         depth = self._context.depth_renderbuffer(size)
         frame = self._context.framebuffer([self._albedo, self._relief], depth)
-        relief_frame = self._context.framebuffer([self._relief])
         frame.clear()
-        relief_frame.clear(_NOTHING_M, 0.0)
+        self._relief_frame.clear(_NOTHING_M, 0.0)
         frame.use()
         self._context.enable_only(moderngl.DEPTH_TEST)
         projection = _from_above(bounds_m, low_m, high_m, sign)
@@ -145,7 +145,9 @@ class FarGround:
         # As from afar: thin markings would turn to dots in the map's texels.
         full.draw(program, cells, np.full(len(cells), 1e6), focal_px=1.0)
         relief = np.frombuffer(self._relief.read(), np.float32).reshape(size[1], size[0], 2).copy()
-        for item in (relief_frame, frame, depth):
+        # What is bound must live on: the context binds it anew after it has made another frame.
+        self._relief_frame.use()
+        for item in (frame, depth):
             item.release()
         return relief
 

@@ -273,10 +273,15 @@ class Renderer:
         """Free the context and everything in it; does nothing the second time."""
         if self._released:
             return
+        self._make_current()
         for targets in self._targets.values():
             targets.release()
         self._targets.clear()
         self._context.release()
+
+    def _make_current(self) -> None:
+        """Draw into this renderer's context, whichever the thread has used before; nothing need be restored."""
+        self._context.__enter__()
 
     @property
     def _released(self) -> bool:
@@ -288,10 +293,11 @@ class Renderer:
         try:
             if self._released:
                 raise moderngl.Error("its OpenGL context has been released")
+            self._make_current()
             yield
         except moderngl.Error as error:
             raise DrawingFailed(f"{self.driver}: {error}") from error
-        # Drivers set flags for harmless things too (one when a context opens): only these end a renderer.
+        # Drivers may set flags for harmless things too: only these end a renderer.
         for _ in range(_GL_ERROR_FLAGS):
             flag = self._context.error
             if flag in _FATAL_GL_ERRORS:

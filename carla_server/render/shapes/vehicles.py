@@ -19,6 +19,7 @@ _WHITE = (1.0, 1.0, 1.0)
 _LAMP_GLASS = (0.92, 0.93, 0.90)
 _RED = (0.62, 0.02, 0.02)
 _AMBER = (0.95, 0.42, 0.03)
+_LIGHT_BAR_M = 0.12
 
 
 def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], detail: int) -> Mesh:
@@ -32,6 +33,8 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
     if not detail:
         return vehicle_speck(profile, extent_m)
     half_length, half_width, height = extent_m[0], extent_m[1], 2.0 * extent_m[2]
+    if profile.light_bar is not None:
+        height -= _LIGHT_BAR_M  # a bounding box covers what stands on the roof
     builder = MeshBuilder()
     _body(builder, profile, half_length, half_width, height, detail)
     if profile.cargo:
@@ -63,7 +66,6 @@ def _body(
     belt = np.interp(along, belt_t, belt_z)
     inside = (along >= roof_t[0]) & (along <= roof_t[-1])
     roof = np.where(inside, np.maximum(np.interp(along, roof_t, roof_z), belt), belt)
-    # The roof peaks at 1.0; the bounding box does too, so a light bar is the only thing that may stand out.
     end_width = np.where(along > 0, profile.nose_width, profile.tail_width)
     width = 1.0 - (1.0 - end_width) * np.abs(along) ** 7
     rise = np.clip((roof - belt) / (roof_z.max() - belt_z.max() + 1e-6), 0.0, 1.0)
@@ -323,7 +325,7 @@ def _light_bar(builder: MeshBuilder, x: float, half_width: float, height: float)
         box(
             builder,
             (x - 0.14, side * 0.03, height - 0.02),
-            (x + 0.14, side * 0.62 * half_width, height + 0.12),
+            (x + 0.14, side * 0.62 * half_width, height + _LIGHT_BAR_M),
             color,
             Material.TAIL_LAMP,
             0,

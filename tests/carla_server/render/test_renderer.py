@@ -10,6 +10,8 @@ from carla_server.render.camera import CameraView, Viewpoint, rotation_matrix
 from carla_server.render.renderer import Renderer
 from carla_server.semantics import SemanticTag
 
+from .conftest import street_town
+
 CAMERA = CameraView(128, 72, 90.0)
 POSE = np.array([0.0, 2.0, 1.6, 0.0, 0.0, 0.0])
 CLEAR_DAY = (5, 0, 0, 10, -60, 55, 2, 0.75, 0.1, 0, 1, 0.03, 0.0331, 0)
@@ -356,3 +358,24 @@ def test_a_point_ahead_to_the_right_and_above_lands_there_in_the_picture():
     assert clip[3] == pytest.approx(10.0)
     assert clip[0] / clip[3] == pytest.approx(0.2)
     assert clip[1] / clip[3] == pytest.approx(-0.2)
+
+
+def test_two_renderers_in_one_process_do_not_disturb_each_other(renderer: Renderer):
+    everything = frozenset({"rgb", "semantic", "depth"})
+    alone = renderer.render(CAMERA, POSE, RAIN_NIGHT, everything)
+    second = Renderer(street_town())
+    beside = renderer.render(CAMERA, POSE, RAIN_NIGHT, everything)
+    of_second = second.render(CAMERA, POSE, RAIN_NIGHT, everything)
+    second.close()
+    after = renderer.render(CAMERA, POSE, RAIN_NIGHT, everything)
+    for name, picture in alone.items():
+        for other in (beside, of_second, after):
+            assert (picture == other[name]).all(), name
+
+
+def test_opening_and_drawing_raise_no_flag_of_gl(renderer: Renderer):
+    fresh = Renderer(street_town())
+    for weather in WEATHERS:
+        fresh.render(CAMERA, POSE, weather)
+    assert fresh._context.error == "GL_NO_ERROR"
+    fresh.close()

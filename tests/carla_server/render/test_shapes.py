@@ -151,6 +151,16 @@ def test_emergency_vehicles_wear_a_band_on_both_sides_that_their_civil_kin_lack(
     assert white_and_coloured("vehicle.tesla.model3") == 0
 
 
+def test_a_light_bar_stands_on_the_roof_and_within_the_box():
+    for blueprint in ("vehicle.dodge.charger_police", "vehicle.ford.ambulance", "vehicle.carlamotors.firetruck"):
+        for detail in (1, 2, 3):
+            vertices = shape_builder(blueprint)(CAR_EXTENT_M, detail).vertices
+            bar = np.isin(vertices["ids"][:, 3], (Part.SPECIAL1, Part.SPECIAL2))
+            height_m = vertices["position_m"][:, 2]
+            assert height_m[bar].max() == pytest.approx(2 * CAR_EXTENT_M[2], abs=1e-3)
+            assert height_m[~bar].max() < height_m[bar].max() - 0.05
+
+
 def test_trees_come_in_kinds_that_fit_their_unit_box():
     outlines = set()
     for kind in range(TREE_KINDS):
