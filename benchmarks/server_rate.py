@@ -2,11 +2,22 @@
 
 First the default town up to as many cars as its spawn points take, then a town with room for 200 on its lanes, with
 what a car costs there: server CPU time a tick beyond that of the fewest cars, per further car.
+
+`--towns DIR`: only 20 cars in each OpenDRIVE town of a folder (CARLA's Town01 and Town10HD, for example).
+`--prototype DIR`: only 20 cars, in turn on ours and on the project's first prototype of a server
+(`server_threads.py`), with the same client for both. On a busy machine compare the two, not their rates.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import carla
 
@@ -21,8 +32,27 @@ SPACING_M = 12.0
 MODELS = ("vehicle.tesla.model3", "vehicle.lincoln.mkz_2020", "vehicle.audi.tt", "vehicle.mini.cooper_s")
 
 
+PROTOTYPE_PORT = 21120
+ROUNDS, TICKS_A_ROUND = 12, 200
+TWENTY_CARS = TrafficConfig(20, 0, 0)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--towns", type=Path, help="folder of OpenDRIVE files")
+    parser.add_argument("--prototype", type=Path, help="folder of the first prototype")
+    options = parser.parse_args()
     print(machine_line())
+    if options.towns is not None:
+        in_towns(options.towns)
+    if options.prototype is not None:
+        beside_prototype(options.prototype)
+    if options.towns is None and options.prototype is None:
+        in_shipped_towns()
+
+
+def in_shipped_towns() -> None:
+    """Rates by number of cars."""
     with Session.open(SimulatorConfig(rendering=False)) as session:
         for cars, ticks in CASES.items():
             session.reset()
@@ -41,6 +71,61 @@ def main() -> None:
                 further_us = (costs_us[len(placed)] - costs_us[fewest]) / (len(placed) - fewest)
                 text += f", {further_us:.1f} us per car beyond {fewest}"
             print(text, flush=True)
+
+
+def in_towns(folder: Path) -> None:
+    """Rates with 20 cars in every town of a folder."""
+    for path in sorted(folder.glob("*.xodr")):
+        config = SimulatorConfig(rendering=False, map_name=path.stem, map_dir=str(folder))
+        with Session.open(config) as session, Traffic(session, TWENTY_CARS, []) as traffic:
+            ticks = CASES[20]
+            print(f"{len(traffic.vehicles):>4} cars in {path.stem}: {measured(session, ticks).per(ticks)}", flush=True)
+
+
+def beside_prototype(folder: Path) -> None:
+    """Rates and CPU times of both servers, in turn."""
+    with (
+        running_prototype(folder) as prototype_pid,
+        Session.connect("127.0.0.1", PROTOTYPE_PORT) as theirs,
+        Session.open(SimulatorConfig(rendering=False)) as ours,
+        Traffic(theirs, TWENTY_CARS, []),
+        Traffic(ours, TWENTY_CARS, []),
+    ):
+        if ours.server is None:
+            raise SystemExit("this benchmark measures the embedded server")
+        servers = {"ours": (ours, ours.server.pid), "prototype": (theirs, prototype_pid)}
+        rounds: dict[str, list[Stopwatch]] = {name: [] for name in servers}
+        for number in range(ROUNDS + 1):  # the first one sets the cars off
+            for name, (session, pid) in servers.items():
+                with Stopwatch(pid) as watch:
+                    for _ in range(TICKS_A_ROUND):
+                        session.tick()
+                if number:
+                    rounds[name].append(watch)
+    rates = {name: [TICKS_A_ROUND / watch.wall_s for watch in watches] for name, watches in rounds.items()}
+    for name, watches in rounds.items():
+        own_ms = 1e3 * sum(watch.own_cpu_s for watch in watches) / (ROUNDS * TICKS_A_ROUND)
+        server_ms = 1e3 * sum(watch.server_cpu_s for watch in watches) / (ROUNDS * TICKS_A_ROUND)
+        print(
+            f"  20 cars, {name}: {max(rates[name]):.0f} ticks/s in the best round of {TICKS_A_ROUND} ticks, median "
+            f"{statistics.median(rates[name]):.0f}, own CPU {own_ms:.2f} ms, server CPU {server_ms:.2f} ms"
+        )
+    ratios = [mine / other for mine, other in zip(rates["ours"], rates["prototype"], strict=True)]
+    print(f"  ours / prototype, median of {ROUNDS} rounds side by side: {statistics.median(ratios):.2f}")
+
+
+@contextmanager
+def running_prototype(folder: Path) -> Iterator[int]:
+    """Process id of the prototype's server."""
+    command = [sys.executable, "server_threads.py", "--port", str(PROTOTYPE_PORT)]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout is None or process.stdout.readline().strip() != "ready":
+            raise SystemExit(f"the server in {folder} did not start")
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def measured(session: Session, ticks: int) -> Stopwatch:
