@@ -17,7 +17,7 @@ from carla_server.wire.stream import Buffer, SubscriptionReader
 if TYPE_CHECKING:
     from carla_server.net import Server
 
-_RECEIVE_BYTES = 1 << 18
+_RECEIVE_BYTES = 1 << 16  # beyond 128 KiB the C library asks the system for the memory of every call
 _BUFFERS_PER_SEND = 64
 
 
