@@ -79,7 +79,9 @@ def in_towns(folder: Path) -> None:
         config = SimulatorConfig(rendering=False, map_name=path.stem, map_dir=str(folder))
         with Session.open(config) as session, Traffic(session, TWENTY_CARS, []) as traffic:
             ticks = CASES[20]
-            print(f"{len(traffic.vehicles):>4} cars in {path.stem}: {measured(session, ticks).per(ticks)}", flush=True)
+            print(
+                f"{len(traffic.vehicles):>4} cars in {path.stem}: {measured(session, ticks).per(ticks)}", flush=True
+            )
 
 
 def beside_prototype(folder: Path) -> None:

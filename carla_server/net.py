@@ -37,7 +37,7 @@ from carla_server.wire.limits import Limits
 from carla_server.wire.rpc import Request, RpcWriter
 from carla_server.wire.stream import Buffer, frame_prefix
 from carla_server.wire.structs import InvalidArgument
-from carla_server.world.world import WORLD_STREAM_ID
+from carla_server.world.population import WORLD_STREAM_ID
 
 BARRIER_TIMEOUT_S = 1.0
 SETTINGS_POLL_DELAY_S = 0.001

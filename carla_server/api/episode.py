@@ -22,8 +22,8 @@ from carla_server.wire.structs import (
 )
 from carla_server.world.blueprints import LIBRARY
 from carla_server.world.map_layers import ALL_LAYERS, numbers_in_layers
+from carla_server.world.population import WORLD_STREAM_ID
 from carla_server.world.weather import read_weather
-from carla_server.world.world import WORLD_STREAM_ID
 
 GENERATED_MAP = "OpenDriveMap"
 """Name under which `generate_opendrive_world` loads the text it has sent."""

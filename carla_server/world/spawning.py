@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from carla_server.dynamics import VehicleSpec
 from carla_server.roads.town import Box, SignSite, Town, TrafficLightSite
 from carla_server.semantics import SemanticTag
 from carla_server.wire.structs import ActorDescription, InvalidArgument, Pose
@@ -89,6 +90,18 @@ def with_own_types(description: ActorDescription, type_base: int) -> ActorDescri
             _color(value)
         attributes.append((name, kind + type_base, value))
     return ActorDescription(blueprint.uid, description.blueprint_id, tuple(attributes))
+
+
+def vehicle_spec(actor: Vehicle) -> VehicleSpec:
+    """Mechanics that a vehicle has by its blueprint.
+
+    Raises:
+        InvalidArgument: the blueprint is no vehicle's.
+    """
+    blueprint = blueprint_of(actor.type_id).vehicle
+    if blueprint is None:
+        raise InvalidArgument(f"{actor.type_id} is not a vehicle")
+    return blueprint.spec
 
 
 def make_actor(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from carla_server import launcher, net
-from carla_server.world.world import WORLD_STREAM_ID
+from carla_server.world.population import WORLD_STREAM_ID
 
 DROPPED = 60
 
