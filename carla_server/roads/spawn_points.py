@@ -12,6 +12,9 @@ ABOVE_ROAD_M = 0.5
 """CARLA's own towns drop vehicles from about half a metre."""
 
 MIN_WIDTH_M = 2.6
+LARGEST_YAW_DEG = 179.999
+"""Scripts compare a fresh vehicle's yaw with its spawn point's; from half a turn rounding leads to 180 or to -180."""
+
 SHORTEST_LANE_M = 6.0
 """A lane between two junctions that is too short for the clearance has one point in its middle, from here on."""
 
@@ -43,7 +46,7 @@ def spawn_points(strips: list[LaneStrip]) -> np.ndarray:
         sign = strip.travel_sign()
         rise = (strip.road.height_m(s + 0.5, t) - strip.road.height_m(s - 0.5, t)) * sign
         yaw = strip.road.yaw_deg(s) + (0.0 if sign > 0 else 180.0)
-        yaw = np.mod(yaw + 180.0, 360.0) - 180.0
+        yaw = np.clip(np.mod(yaw + 180.0, 360.0) - 180.0, -LARGEST_YAW_DEG, LARGEST_YAW_DEG)
         up = np.zeros(len(s))
         columns = [
             position[:, 0],

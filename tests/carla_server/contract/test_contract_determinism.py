@@ -8,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import carla
+import numpy as np
 import pytest
+
+from syndiff.conformance import track
+from tests.conftest import start_server
 
 ROOT = Path(__file__).resolve().parents[3]
 DRIVE_TRAFFIC = Path(__file__).with_name("drive_traffic.py")
@@ -53,6 +58,70 @@ def test_equal_seeds_give_equal_snapshots_in_two_processes_and_another_seed_diff
         server.stop()
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]
+
+
+CRASHES = {
+    "two cars": (("vehicle.audi.tt", -50, 0, 0, 30.0), ("vehicle.lincoln.mkz_2017", 50, 1, 180, 30.0)),
+    "three cars": (
+        ("vehicle.toyota.prius", -30, 0, 0, 15.0),
+        ("vehicle.audi.a2", 30, -1, 180, 15.0),
+        ("vehicle.lincoln.mkz_2017", 0, 30, -90, 15.0),
+    ),
+    "a car and a bicycle": (
+        ("vehicle.lincoln.mkz_2017", -50, 0, 0, 30.0),
+        ("vehicle.gazelle.omafiets", 0, 20, -90, 12.0),
+    ),
+    "a car and a walker": (("vehicle.lincoln.mkz_2017", -30, 0, 0, 20.0), ("walker.pedestrian.0007", 0, 0, 90, 0.0)),
+}
+"""Who takes part: id, x and y in metres, heading in degrees, speed in m/s."""
+
+
+@pytest.fixture(scope="module")
+def crash_site():
+    """A client's world on a wide road without anything beside it."""
+    running = start_server("--no-rendering")
+    client = running.client()
+    client.generate_opendrive_world(track.opendrive())
+    yield client
+    running.stop()
+
+
+def motion_of_a_crash(client, participants):
+    """(ticks, participants, 9) place, velocity and turning of everybody, and how often they collided."""
+    client.reload_world()
+    world = client.get_world()
+    world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
+    library, actors = world.get_blueprint_library(), []
+    for name, x_m, y_m, yaw_deg, _ in participants:
+        blueprint = library.find(name)
+        if blueprint.has_attribute("is_invincible"):
+            blueprint.set_attribute("is_invincible", "false")
+        place = carla.Transform(carla.Location(400.0 + x_m, y_m, 1.0), carla.Rotation(yaw=yaw_deg))
+        actors.append(world.spawn_actor(blueprint, place))
+    for _ in range(20):
+        world.tick()
+    events = []
+    sensor = world.spawn_actor(library.find("sensor.other.collision"), carla.Transform(), attach_to=actors[0])
+    sensor.listen(events.append)
+    for actor, (*_, speed_mps) in zip(actors, participants, strict=True):
+        actor.set_target_velocity(speed_mps * actor.get_transform().get_forward_vector())
+    motion = []
+    for _ in range(100):
+        world.tick()
+        seen = [(a.get_location(), a.get_velocity(), a.get_angular_velocity()) for a in actors]
+        motion.append([[v for vector in each for v in (vector.x, vector.y, vector.z)] for each in seen])
+    sensor.stop()
+    sensor.destroy()
+    return np.array(motion), len(events)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("participants", CRASHES.values(), ids=CRASHES)
+def test_a_crash_repeats_to_the_last_bit_after_a_reload(crash_site, participants):
+    (first, collisions), (second, again) = (motion_of_a_crash(crash_site, participants) for _ in range(2))
+    assert collisions > 0
+    assert again > 0
+    assert np.array_equal(first, second)
 
 
 SENSORS = {

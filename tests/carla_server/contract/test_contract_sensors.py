@@ -54,6 +54,23 @@ def test_four_cameras_deliver_every_frame_and_agree_with_each_other(world, car):
         listener.sensor.destroy()
 
 
+def test_measurements_carry_the_pose_that_their_sensor_has_in_that_frame(world, car):
+    names = ("lidar.ray_cast", "lidar.ray_cast_semantic", "other.gnss", "other.radar", "other.imu", "camera.depth")
+    mount = carla.Transform(carla.Location(x=1.6, z=1.7), carla.Rotation(pitch=-5.0, yaw=30.0))
+    listeners = [Listener(world, f"sensor.{name}", car, mount) for name in names]
+    car.apply_control(carla.VehicleControl(throttle=0.75, steer=0.1))
+    for _ in range(40):
+        frame = world.tick()
+        for listener in listeners:
+            measured = listener.next()
+            assert measured.frame == frame
+            assert measured.transform == listener.sensor.get_transform(), listener.sensor.type_id
+            assert listener.received.empty()
+    for listener in listeners:
+        listener.sensor.stop()
+        listener.sensor.destroy()
+
+
 def test_inertial_and_satellite_sensors_show_a_car_at_rest(world, car):
     imu = Listener(world, "sensor.other.imu", car)
     gnss = Listener(world, "sensor.other.gnss", car)

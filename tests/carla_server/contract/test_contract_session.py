@@ -27,6 +27,27 @@ def test_time_advances_by_the_fixed_delta(world):
     assert world.get_snapshot().timestamp.elapsed_seconds - before == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("delta_s", [0.1, 0.066667, 0.033333, 0.016667, 0.011112])
+def test_asynchronous_snapshots_have_the_fixed_delta_at_once(server, delta_s):
+    world = server.client().get_world()
+    world.apply_settings(carla.WorldSettings(fixed_delta_seconds=delta_s))
+    deltas = [world.wait_for_tick(20.0).timestamp.delta_seconds for _ in range(5)]
+    world.apply_settings(carla.WorldSettings())
+    assert deltas == pytest.approx([delta_s] * 5, abs=1e-7)
+
+
+@pytest.mark.parametrize(("ticks_itself", "tick_after"), [(False, False), (True, False), (False, True)])
+def test_a_batch_advances_time_only_when_it_is_told_to(client, world, ticks_itself, tick_after):
+    blueprint = world.get_blueprint_library().find("vehicle.audi.a2")
+    before = world.get_snapshot().frame
+    spawn = carla.command.SpawnActor(blueprint, world.get_map().get_spawn_points()[0])
+    answers = client.apply_batch_sync([spawn], ticks_itself)
+    if tick_after:
+        world.tick()
+    assert [answer.error for answer in answers] == [""]
+    assert world.get_snapshot().frame - before == ticks_itself + tick_after
+
+
 def test_settings_come_back_as_they_were_applied(world):
     settings = world.get_settings()
     assert settings.synchronous_mode
