@@ -5,9 +5,18 @@ from __future__ import annotations
 from carla_server.dynamics.bodies import place_boxes
 from carla_server.dynamics.touching import find_touching
 from carla_server.dynamics.vehicle_motion import move
+from carla_server.render import culling
 from carla_server.world.regulation import find_sites
 
-KERNELS = (move, place_boxes, find_touching, find_sites)
+CULLING = (
+    culling.hiding_houses,
+    culling.cells_in_sight,
+    culling.instances_in_sight,
+    culling.shadows_in_sight,
+    culling.draws_of,
+    culling.listed_indices,
+)
+KERNELS = (move, place_boxes, find_touching, find_sites, *CULLING)
 
 
 def prepare_kernels() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carla_server.render.actors import VehicleLight
-from carla_server.render.camera import Viewpoint, frustum_planes, rotation_matrix, spheres_in_frustum
+from carla_server.render.camera import Viewpoint, rotation_matrix, spheres_in_frustum
 
 MAX_BEAMS = 12
 _REACH_M = 70.0
@@ -54,7 +54,7 @@ def headlamp_beams(actors: np.ndarray, nose_m: Mapping[int, float], view: Viewpo
     axes = rotation_matrix(lit["rotation_deg"])
     # The sphere through the end of a cone of light 60 m long and 37 degrees to each side, and its tip.
     middle_m = lit["position_m"] + _SPHERE_M * axes[..., 0]
-    planes = frustum_planes(view.view_projection)
+    planes = view.planes
     seen = np.flatnonzero(spheres_in_frustum(planes, middle_m, np.full(len(lit), _SPHERE_M)))[:MAX_BEAMS]
     lit, axes = lit[seen], axes[seen]
     nose = np.array([nose_m.get(int(mesh), _USUAL_NOSE_M) for mesh in lit["mesh"]]).reshape(-1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -78,6 +79,11 @@ class Viewpoint:
     view_projection: np.ndarray
     focal_px: float
 
+    @cached_property
+    def planes(self) -> np.ndarray:
+        """(6, 4) by `frustum_planes`."""
+        return frustum_planes(self.view_projection)
+
     @classmethod
     def of(cls, camera: CameraView, pose: np.ndarray) -> Viewpoint:
         """Put a camera at `pose` = x, y, z (m), pitch, yaw, roll (degrees).
@@ -101,12 +107,6 @@ class Viewpoint:
         projection[2, 3] = -NEAR_M * (1.0 + depth_scale)
         projection[3, 0] = 1.0
         return cls(pose[:3], axes, projection @ view, camera.focal_px)
-
-
-def boxes_in_frustum(planes: np.ndarray, middle_m: np.ndarray, half_m: np.ndarray) -> np.ndarray:
-    """(N,) bool: which axis-aligned boxes, (N, 3) middles and half sizes, may be seen; planes by `frustum_planes`."""
-    nearest = middle_m @ planes[:, :3].T + half_m @ np.abs(planes[:, :3]).T
-    return (nearest > -planes[:, 3]).all(1)
 
 
 def spheres_in_frustum(planes: np.ndarray, middle_m: np.ndarray, radius_m: np.ndarray) -> np.ndarray:

@@ -9,21 +9,14 @@ import numpy as np
 
 from carla_server.render.actors import INSTANCE_ATTRIBUTES, INSTANCE_DTYPE
 from carla_server.render.camera import Viewpoint, frustum_planes, spheres_in_frustum
+from carla_server.render.culling import RECORD_WORDS, draws_of, instances_in_sight, shadows_in_sight
 from carla_server.render.far_ground import COUNTRY, STREETS, FarGround
-from carla_server.render.occlusion import Skyline
 from carla_server.render.program import bind, link, matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, Scenery
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
 from carla_server.render.static_draw import VERTEX_LAYOUT, StaticDraw
 
 _INSTANCE_LAYOUT = tuple(zip(INSTANCE_ATTRIBUTES, ("4f4", "4f4", "4f4", "4f1", "4f1", "4f4"), (16, 16, 16, 4, 4, 16)))
-_RECORD_WORDS = 5
-"""An indirect draw record: index count, instances, first index, base vertex, base instance."""
-_LEVEL_PX = np.array([9.0, 26.0, 60.0])
-"""Projected radius from which a mesh is drawn at levels 1, 2 and 3."""
-_DROP_PX = 0.7
-_BELOW_ORIGIN_M = 1.0
-"""Walkers reach this far below their origin, which is their middle; others stand on it."""
 _SHADOW_LEVEL, _LEAF_SHADOW_LEVEL = 1, 2
 _FINE_SHADOW_M = 16.0
 
@@ -81,29 +74,27 @@ class _InstancedDraw:
             "shadow": link(context, "object_vert", "shadow_frag"),
         }
         self._instances = context.buffer(reserve=4096 * INSTANCE_DTYPE.itemsize, dynamic=True)
-        self._records = context.buffer(reserve=1024 * 4 * _RECORD_WORDS, dynamic=True)
+        self._records = context.buffer(reserve=1024 * 4 * RECORD_WORDS, dynamic=True)
         self._vertices: moderngl.Buffer | None = None
         self._indices: moderngl.Buffer | None = None
         self._arrays: dict[str, moderngl.VertexArray] = {}
 
     def draw(self, kind: str, instances: np.ndarray, mesh: np.ndarray, level: np.ndarray) -> None:
         """Draw (N,) INSTANCE_DTYPE at their levels of detail, grouped by mesh."""
-        if not len(mesh):
-            return
-        self._refresh(len(mesh))
-        key = mesh * LEVELS + level
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        first = np.flatnonzero(np.diff(key, prepend=-1))
-        keys = key[first]
-        records = np.zeros((len(keys), _RECORD_WORDS), np.uint32)
-        records[:, 0] = self._library.count.ravel()[keys]
-        records[:, 1] = np.diff(first, append=len(key))
-        records[:, 2] = self._library.first.ravel()[keys]
-        records[:, 4] = first
-        self._instances.write(instances[order])
+        order, records, _ = draws_of(mesh * LEVELS + level, self._library.first, self._library.count)
+        self.take(instances[order], records)
+        self.draw_taken(kind, 0, len(records))
+
+    def take(self, instances: np.ndarray, records: np.ndarray) -> None:
+        """Upload instances in drawing order and their (R, 5) draw records."""
+        self._refresh(len(instances))
+        self._instances.write(instances)
         self._records.write(records)
-        self._arrays[kind].render_indirect(self._records, count=len(records))
+
+    def draw_taken(self, kind: str, first: int, end: int) -> None:
+        """Draw the records from `first` to `end`."""
+        if end > first:
+            self._arrays[kind].render_indirect(self._records, count=end - first, first=first)
 
     def _refresh(self, instance_count: int) -> None:
         vertices = self._library.take_vertices()
@@ -112,7 +103,7 @@ class _InstancedDraw:
             self._instances.release()
             self._instances = self._context.buffer(reserve=2 * instance_count * INSTANCE_DTYPE.itemsize, dynamic=True)
             grown = True
-        needed = 4 * _RECORD_WORDS * self._library.first.size
+        needed = 4 * RECORD_WORDS * self._library.first.size
         if needed > self._records.size:
             self._records.release()
             self._records = self._context.buffer(reserve=2 * needed, dynamic=True)
@@ -179,7 +170,7 @@ class GeometryPass:
     def draw_view(self, view: Viewpoint, moving: InstanceBatch) -> None:
         """Fill the bound G-buffer: objects, houses, trees, ground, near before far."""
         context = self._context
-        planes = frustum_planes(view.view_projection)
+        planes = view.planes
         values: dict[str, object] = {
             "view_projection": matrix_bytes(view.view_projection),
             "eye": tuple(view.eye_m.tolist()),
@@ -187,17 +178,29 @@ class GeometryPass:
         }
         for program in self._view_programs:
             set_uniforms(program, values)
-        skyline = self._occluders.seen_from(view.eye_m, planes)
-        instances, mesh, level, foliage = _visible(view, planes, skyline, InstanceBatch.join(moving, self._furniture))
+        houses = self._occluders.seen_from(view.eye_m, planes)
+        things, library = InstanceBatch.join(moving, self._furniture), self._library
+        rows, records, objects = instances_in_sight(
+            planes,
+            view.eye_m,
+            view.focal_px,
+            houses,
+            things.origin_m,
+            things.reach_m,
+            things.mesh,
+            things.foliage,
+            library.first,
+            library.count,
+        )
+        self._instanced.take(things.instances[rows], records)
         # A camera inside a vehicle looks through its back faces, as through CARLA's one-sided bodies.
         context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        solid = ~foliage
-        self._instanced.draw("object", instances[solid], mesh[solid], level[solid])
-        cells, away_m = self._buildings.in_sight(planes, view.eye_m, skyline)
+        self._instanced.draw_taken("object", 0, objects)
+        cells, away_m = self._buildings.in_sight(planes, view.eye_m, houses)
         self._buildings.draw(self._building_program, cells, away_m, view.focal_px)
         context.enable_only(moderngl.DEPTH_TEST)
-        self._instanced.draw("foliage", instances[foliage], mesh[foliage], level[foliage])
-        self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m, skyline))
+        self._instanced.draw_taken("foliage", objects, len(records))
+        self._draw_ground(view, *self._ground.in_sight(planes, view.eye_m, houses))
 
     def _draw_ground(self, view: Viewpoint, cells: np.ndarray, away_m: np.ndarray) -> None:
         left, passed_on = np.ones(len(cells), bool), []
@@ -222,11 +225,18 @@ class GeometryPass:
     def draw_moving_shadow(self, projection: np.ndarray, moving: InstanceBatch, eye_m: np.ndarray) -> None:
         """Fill the bound depth map with the actors, finer near the eye."""
         self._set_shadow(projection)
-        planes = frustum_planes(projection)
-        chosen = moving.in_sight(planes)
-        away_m = np.abs(moving.origin_m[chosen] - eye_m).max(1)
-        level = np.where(away_m < _FINE_SHADOW_M, _SHADOW_LEVEL, 0)
-        self._instanced.draw("shadow", moving.instances[chosen], moving.mesh[chosen], level)
+        rows, records, _ = shadows_in_sight(
+            frustum_planes(projection),
+            eye_m,
+            _FINE_SHADOW_M,
+            moving.origin_m,
+            moving.reach_m,
+            moving.mesh,
+            self._library.first,
+            self._library.count,
+        )
+        self._instanced.take(moving.instances[rows], records)
+        self._instanced.draw_taken("shadow", 0, len(records))
 
     def compile(self, gbuffer: moderngl.Framebuffer) -> None:
         """Draw a triangle with every program: software drivers compile with the first draw, not when linking."""
@@ -247,19 +257,3 @@ class GeometryPass:
         values: dict[str, object] = {"view_projection": matrix_bytes(projection), "focal_px": 1e9}
         for program in (self._shadow_program, self._instanced.programs["shadow"]):
             set_uniforms(program, values)
-
-
-def _visible(
-    view: Viewpoint, planes: np.ndarray, skyline: Skyline, batch: InstanceBatch
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Instances in sight that cover a pixel, with their mesh, level of detail and whether they are foliage."""
-    some = np.flatnonzero(batch.in_sight(planes))
-    origin_m, reach_m = batch.origin_m[some], batch.reach_m[some]
-    gap_m = origin_m - view.eye_m
-    distance_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
-    size_px = view.focal_px * reach_m / np.maximum(distance_m - reach_m, 0.5)
-    height_m = origin_m[:, 2]
-    hidden = skyline.hides(origin_m, reach_m, height_m - _BELOW_ORIGIN_M, height_m + reach_m)
-    kept = (size_px > _DROP_PX) & ~hidden
-    some = some[kept]
-    return batch.instances[some], batch.mesh[some], np.searchsorted(_LEVEL_PX, size_px[kept]), batch.foliage[some]

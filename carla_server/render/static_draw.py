@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import moderngl
 import numpy as np
 
-from carla_server.render.camera import boxes_in_frustum
+from carla_server.render.culling import NO_HOUSES, cells_in_sight, listed_indices
 from carla_server.render.indexing import shared_vertices
-from carla_server.render.occlusion import Skyline
 from carla_server.render.program import bind
 from carla_server.render.scenery import BREADTHS_M, CellMesh
 from carla_server.roads.mesh import VERTEX_DTYPE
@@ -47,7 +44,7 @@ class IndexedCells:
     ) -> None:
         cell = np.repeat(np.arange(len(first) - 1), np.diff(first))
         distinct, indices = shared_vertices(vertices, cell)
-        self._of_cell = [indices[start:end] for start, end in pairwise(first.tolist())]
+        self._listed, self._first = indices, np.ascontiguousarray(first, np.int64)
         buffer = context.buffer(distinct.tobytes() or bytes(VERTEX_DTYPE.itemsize))
         self._indices = context.buffer(reserve=max(4, indices.nbytes), dynamic=True)
         self._arrays = {
@@ -59,15 +56,15 @@ class IndexedCells:
         """Draw the first `counts[i]` vertices of cell `cells[i]`, in this order."""
         if not counts.sum():
             return
-        listed = np.concatenate([self._of_cell[cell][:count] for cell, count in zip(cells.tolist(), counts.tolist())])
+        listed = listed_indices(self._listed, self._first, cells, counts)
         self._indices.write(listed)
         self._arrays[program].render(vertices=len(listed))
 
     def draw_triangle(self, program: moderngl.Program) -> None:
         """Draw the first triangle there is."""
-        cell = next((cell for cell, indices in enumerate(self._of_cell) if len(indices)), None)
-        if cell is not None:
-            self.draw(program, np.array([cell]), np.array([3]))
+        filled = np.flatnonzero(np.diff(self._first))
+        if len(filled):
+            self.draw(program, filled[:1], np.array([3]))
 
 
 class StaticDraw:
@@ -81,7 +78,8 @@ class StaticDraw:
         self, context: moderngl.Context, cells: CellMesh, programs: tuple[moderngl.Program, ...], coarsest: int
     ) -> None:
         self._mesh, self._breadths_m = cells, np.array(BREADTHS_M[:coarsest])
-        self._middle_m, self._half_m = (cells.low_m + cells.high_m) / 2.0, (cells.high_m - cells.low_m) / 2.0
+        low_m, high_m = cells.low_m.astype(np.float64), cells.high_m.astype(np.float64)
+        self._middle_m, self._half_m = (low_m + high_m) / 2.0, (high_m - low_m) / 2.0
         self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
 
     def draw_triangle(self, program: moderngl.Program) -> None:
@@ -89,23 +87,14 @@ class StaticDraw:
         self._indexed.draw_triangle(program)
 
     def in_sight(
-        self, planes: np.ndarray, eye_m: np.ndarray, skyline: Skyline | None = None
+        self, planes: np.ndarray, eye_m: np.ndarray, houses: np.ndarray = NO_HOUSES
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Cells within `frustum_planes` and not behind houses, nearest first, so that hidden pixels are not shaded.
+        """Cells within `frustum_planes` and not behind `hiding_houses`, nearest first.
 
         Returns:
             (V,) cell numbers and (V,) distances of the eye to their boxes, metres.
         """
-        visible = np.flatnonzero(boxes_in_frustum(planes, self._middle_m, self._half_m))
-        if skyline is not None:
-            middle_m, half_m = self._middle_m[visible], self._half_m[visible]
-            radius_m = np.hypot(half_m[:, 0], half_m[:, 1]) + FAR_OVERLAP_M
-            low_m, high_m = middle_m[:, 2] - half_m[:, 2], middle_m[:, 2] + half_m[:, 2]
-            visible = visible[~skyline.hides(middle_m, radius_m, low_m, high_m)]
-        gap_m = np.maximum(np.abs(self._middle_m[visible] - eye_m) - self._half_m[visible], 0.0)
-        away_m = np.sqrt(np.einsum("nk,nk->n", gap_m, gap_m))
-        order = np.argsort(away_m, kind="stable")
-        return visible[order], away_m[order]
+        return cells_in_sight(planes, eye_m, houses, self._middle_m, self._half_m, FAR_OVERLAP_M)
 
     def draw(
         self, program: moderngl.Program, cells: np.ndarray, away_m: np.ndarray, focal_px: float = np.inf

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from carla_server.render.camera import CameraView, Viewpoint, frustum_planes
+from carla_server.render.camera import CameraView, Viewpoint
+from carla_server.render.culling import NO_HOUSES, cells_in_sight
 from carla_server.render.occlusion import Occluders
 from carla_server.roads.town import Placement, PropKind
 
@@ -34,24 +36,35 @@ def sight_is_blocked(eye_m: np.ndarray, targets_m: np.ndarray) -> np.ndarray:
     return blocked
 
 
+EVERYTHING = np.tile(np.array([0.0, 0.0, 0.0, 1.0]), (6, 1))
+"""Planes of a frustum that leaves nothing out."""
+
+
 def test_every_point_of_a_hidden_thing_is_behind_walls():
     view = Viewpoint.of(CameraView(256, 144, 100.0), POSE)
-    skyline = Occluders(HOUSES).seen_from(view.eye_m, frustum_planes(view.view_projection))
+    houses = Occluders(HOUSES).seen_from(view.eye_m, view.planes)
     rng = np.random.default_rng(0)
-    middle = np.c_[rng.uniform(5, 150, 4000), rng.uniform(-90, 90, 4000)]
-    radius, low, height = rng.uniform(0.1, 4, 4000), rng.uniform(-0.9, 1, 4000), rng.uniform(0.5, 20, 4000)
-    hidden = skyline.hides(middle, radius, low, low + height)
+    middle = np.c_[rng.uniform(5, 150, 4000), rng.uniform(-90, 90, 4000), rng.uniform(-0.5, 12, 4000)]
+    half = np.c_[rng.uniform(0.1, 3, (4000, 2)), rng.uniform(0.2, 10, 4000)]
+    middle[:, 2] += half[:, 2]
+    left, _ = cells_in_sight(EVERYTHING, view.eye_m, houses, middle, half, 0.5)
+    hidden = ~np.isin(np.arange(4000), left)
     assert 0.05 < hidden.mean() < 0.9
+    radius = np.hypot(half[:, 0], half[:, 1]) + 0.5
     for _ in range(20):
-        around, up = rng.uniform(0, 2 * np.pi, 4000), rng.uniform(0, 1, 4000)
-        points = np.c_[
-            middle[:, 0] + radius * np.cos(around), middle[:, 1] + radius * np.sin(around), low + up * height
-        ]
+        around, up = rng.uniform(0, 2 * np.pi, 4000), rng.uniform(-1, 1, 4000)
+        points = middle + np.c_[radius * np.cos(around), radius * np.sin(around), up * half[:, 2]]
         assert sight_is_blocked(view.eye_m, points)[hidden].all()
+
+
+def test_cells_come_nearest_first_and_only_those_within_the_picture():
+    view = Viewpoint.of(CameraView(64, 64, 90.0), POSE)
+    middle = np.array([[50.0, 0.0, 2.0], [-50.0, 0.0, 2.0], [20.0, 0.0, 2.0], [10.0, 30.0, 2.0]])
+    rows, away_m = cells_in_sight(view.planes, view.eye_m, NO_HOUSES, middle, np.ones((4, 3)), 0.0)
+    assert rows.tolist() == [2, 0]
+    assert away_m == pytest.approx([19.0, 49.0])
 
 
 def test_a_town_without_houses_hides_nothing():
     view = Viewpoint.of(CameraView(64, 64), POSE)
-    skyline = Occluders(()).seen_from(view.eye_m, frustum_planes(view.view_projection))
-    place = np.array([[50.0, 0.0]])
-    assert not skyline.hides(place, np.ones(1), np.zeros(1), np.ones(1)).any()
+    assert len(Occluders(()).seen_from(view.eye_m, view.planes)) == 0
