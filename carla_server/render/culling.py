@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.types import Tuple, boolean, float64, int64, uint32
+from numba import boolean, float64, int64, types, uint32
 
 from carla_server.compiled import compiled, kernel
 from carla_server.render.shapes.library import LEVELS
@@ -99,7 +99,7 @@ def hiding_houses(planes, eye_m, corner_m, base_m, top_m, middle_m, reach_m):
     return chosen
 
 
-@kernel(Tuple((_ROWS, _NUMBERS))(_POINTS, _POINT, _POINTS, _POINTS, _POINTS, float64))
+@kernel(types.Tuple((_ROWS, _NUMBERS))(_POINTS, _POINT, _POINTS, _POINTS, _POINTS, float64))
 def cells_in_sight(planes, eye_m, houses, middle_m, half_m, overlap_m):
     """Boxes within a frustum and not behind houses, nearest first, so that hidden pixels are not shaded.
 
@@ -171,7 +171,7 @@ def _draw_records(keys, first, count):
     return order, records[:groups], objects
 
 
-_DRAWS = Tuple((_ROWS, uint32[:, ::1], int64))
+_DRAWS = types.Tuple((_ROWS, uint32[:, ::1], int64))
 _LEVEL_TABLE = int64[:, ::1]
 
 
