@@ -4,13 +4,12 @@ BIN := .venv/bin
 DEMO_OUT ?= demo
 SEED ?= 0
 
-.PHONY: help setup demo segmenter segmenter-data generator generator-data test test-slow fuzz lint bench docs wheel-check clean
+.PHONY: help setup demo segmenter generator generator-data test test-slow fuzz lint bench docs wheel-check clean
 
 help:
 	@echo "make demo       record, synthesize, train, evaluate, report on the embedded simulator -> $(DEMO_OUT)/report.html"
-	@echo "make segmenter-data  record the stores of the default segmenter -> runs/segmenter-data"
-	@echo "make generator-data  record the stores of the shipped ControlNet -> runs/generator-data"
-	@echo "make segmenter  train the shipped segmenter anew on them, with its model card (idle machine wanted)"
+	@echo "make generator-data  record the stores that the shipped networks learn from -> runs/generator-data"
+	@echo "make segmenter  record them and train the shipped segmenter anew, with its model card (idle machine wanted)"
 	@echo "make generator  record them and train the shipped ControlNet anew, with its model card (one core, about an hour)"
 	@echo "make test       lint, types, import rule and the test suite"
 	@echo "make test-slow  the tests that take longer (crash loops, long drives)"
@@ -25,14 +24,11 @@ setup:
 demo: setup
 	$(BIN)/syndiff demo --out $(DEMO_OUT) --seed $(SEED)
 
-segmenter-data: setup
-	$(BIN)/python -m benchmarks.segmentation_stores --out runs/segmenter-data
-
 generator-data: setup
 	$(BIN)/python -m benchmarks.segmentation_stores --out runs/generator-data --train-drives 4 --depth --dust --seed 100
 
-segmenter: setup
-	$(BIN)/python -m benchmarks.segmentation --data runs/segmenter-data --out carla_agents/segmentation/weights/default
+segmenter: generator-data
+	$(BIN)/python -m benchmarks.segmentation --data runs/generator-data --out carla_agents/segmentation/weights/default
 
 generator: generator-data
 	$(BIN)/python -m benchmarks.generator

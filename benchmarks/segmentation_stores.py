@@ -1,8 +1,8 @@
 """Stores for the shipped models: two towns to learn from, two held-out towns to test on, all twelve conditions.
 
 Streets hold more bicycles, motorcycles, large vehicles and people than a plain recording, and the drives to learn
-from are seen through four camera mounts. `make segmenter-data` records everything under runs/segmenter-data;
-`make generator-data` records it with depth and a dust storm under runs/generator-data, for the ControlNet.
+from are seen through four camera mounts. `make generator-data` records everything with depth and a dust storm under
+runs/generator-data, for the segmenter and the ControlNet.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _record(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/segmenter-data"))
+    parser.add_argument("--out", type=Path, default=Path("runs/generator-data"))
     parser.add_argument("--train-drives", type=int, default=StoresConfig.train_drives)
     parser.add_argument("--test-drives", type=int, default=StoresConfig.test_drives)
     parser.add_argument("--towns", nargs="+", default=StoresConfig.towns, choices=StoresConfig.towns)

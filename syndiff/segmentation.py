@@ -51,6 +51,7 @@ def run_training(options: TrainSeg) -> Segmenter:
         steps=options.steps,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
+        optimizer=options.optimizer,
         crop_px=options.crop_px,
         mixed_precision=options.mixed_precision,
         checkpoint_every=options.checkpoint_every,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 _MOMENTUM = 0.95
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
+_ITERATIONS = 5
 _RMS = 0.1
 """Size of a step per weight at rate 1: so small beside AdamW's that one rate serves both kinds of parameters."""
 
@@ -57,9 +58,14 @@ def _orthogonal(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     matrix = matrix.T if tall else matrix
     matrix = matrix / (matrix.norm() + 1e-7)
-    for _ in range(5):  # Newton-Schulz, which needs no decomposition
-        square = matrix @ matrix.T
-        matrix = 3.4445 * matrix + (-4.7750 * square + 2.0315 * square @ square) @ matrix
+    square = matrix @ matrix.T
+    factor = torch.eye(len(square), dtype=square.dtype, device=square.device)
+    for _ in range(_ITERATIONS):  # Newton-Schulz on the small square: half the work of iterating on the matrix
+        polynomial = -4.7750 * square + 2.0315 * square @ square
+        polynomial.diagonal().add_(3.4445)
+        factor = polynomial @ factor
+        square = polynomial @ square @ polynomial
+    matrix = factor @ matrix
     scale = _RMS * max(matrix.shape) ** 0.5
     return (matrix.T if tall else matrix).reshape(gradient.shape) * scale
 

