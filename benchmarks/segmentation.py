@@ -23,6 +23,7 @@ from benchmarks.segmentation_stores import MOUNTS, TEST_MAPS, TRAIN_MAPS
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.data.store import Store
 from carla_agents.data.true_variants import RELIGHT
+from carla_agents.segmentation.class_sets import IGNORED
 from carla_agents.segmentation.metrics import MIN_IMAGES, confusion, iou, without_small_objects
 from carla_agents.segmentation.onnx_export import export_onnx
 from carla_agents.segmentation.scoring import ALL, SegmentationScores, score_segmenter
@@ -38,6 +39,7 @@ from carla_agents.segmentation.weights import load_segmenter, parameter_count, s
 
 NAMED_APART = ("lane paint", "traffic light", "person")
 LEAST_OBJECT_PX = 60
+INFERENCE_THREADS = 2
 HARD = ("clear-night", "rain-day", "rain-night")
 LARGE = SmallSegmenterConfig(widths=(76, 152, 304, 408))
 EVERYTHING = SegmentationSetConfig(split=None, synthesizers=(RELIGHT,), balance="condition-and-class")
@@ -88,7 +90,8 @@ def main() -> None:
             segmenter, trained = _train("default", SmallSegmenterConfig(), data, config, work)
             lines = [trained, *_score_lines(segmenter, held_out)]
             print("\n".join(lines[1:]))
-            _inference(segmenter, held_out.size_px(), work, options.threads)
+            _inference(segmenter, held_out.size_px(), work, INFERENCE_THREADS)
+            print("\n".join(_label_lines(held_out)))
             if options.out is not None:
                 _keep(segmenter, options.out, config, data, [machine_line(), *lines])
         if options.compare:
@@ -177,6 +180,24 @@ def _both_scores(segmenter: Segmenter, data: SegmentationSet) -> tuple[Segmentat
         matrices[0, place] = confusion(labels, shown, count)
         matrices[1, place] = confusion(without_small_objects(labels, LEAST_OBJECT_PX), shown, count)
     return SegmentationScores(data, matrices[0], 0), SegmentationScores(data, matrices[1], 0)
+
+
+def _label_lines(data: SegmentationSet) -> list[str]:
+    """What labels score against themselves, a pixel aside and at half the resolution: thin things are hard."""
+    names = [c.name for c in data.classes.classes]
+    matrices = np.zeros((2, len(names), len(names)), np.int64)
+    for place in {sample.frame.key: place for place, sample in enumerate(data.samples)}.values():
+        labels = data.load_labels(place)
+        moved, halved = np.roll(labels, 1, axis=1), labels[::2, ::2].repeat(2, 0).repeat(2, 1)
+        for matrix, shown in zip(matrices, (moved, halved), strict=True):
+            both = np.where(shown == IGNORED, IGNORED, labels)
+            matrix += confusion(both, np.where(shown == IGNORED, 0, shown), len(names))
+    lines = []
+    for name, matrix in zip(("moved by one pixel", "at half the resolution"), matrices, strict=True):
+        scores = iou(matrix)
+        thin = ", ".join(f"{names[k]} {scores[k]:.2f}" for k in np.argsort(scores)[:5])
+        lines.append(f"labels {name} against themselves: mIoU {scores.mean():.3f}, lowest {thin}")
+    return lines
 
 
 def _table(scores: SegmentationScores) -> list[str]:
