@@ -14,7 +14,7 @@ from carla_agents.data.store_writer import StoreWriter
 from carla_agents.data.true_variants import RELIGHT, TRUE_SEED
 from carla_agents.simulator.frame import Command, Control, Frame
 
-FRAMES = 32
+FRAMES = 56
 
 
 def fill(root: Path, frames: int = FRAMES, *, true: bool = True, makers: tuple[str, ...] = ("good",)) -> Store:

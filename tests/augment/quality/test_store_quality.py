@@ -47,7 +47,7 @@ def test_distances_to_true_pictures_are_named_after_their_features(quality: Stor
     assert set(good.distances) == {"frechet_segmenter", "kernel_segmenter"}
     assert good.distances["kernel_segmenter"].value < copy.distances["kernel_segmenter"].value
     assert copy.distances["frechet_segmenter"].value < noise.distances["frechet_segmenter"].value
-    assert true.distances["frechet_segmenter"].value is None, "sixteen pictures a half are too few"
+    assert true.distances["frechet_segmenter"].value is None, "twenty-eight pictures a half are too few"
     assert distance_names("inception") == ("fid", "kid")
 
 
