@@ -5,17 +5,18 @@ what a car costs there: server CPU time a tick beyond that of the fewest cars, p
 
 `--towns DIR`: only 20 cars in each OpenDRIVE town of a folder (CARLA's Town01 and Town10HD, for example).
 `--prototype DIR`: only 20 cars, in turn on ours and on the project's first prototype of a server
-(`server_threads.py`), with the same client for both. On a busy machine compare the two, not their rates.
+(`server_threads.py`), with equal clients. On a busy machine compare the two, not their rates.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import carla
 
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.driving.traffic import Traffic, TrafficConfig
+from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.session import Session, SimulatorConfig
 
 CASES = {0: 5000, 1: 2000, 20: 2000, 50: 1000, 100: 600}
@@ -33,7 +35,7 @@ MODELS = ("vehicle.tesla.model3", "vehicle.lincoln.mkz_2020", "vehicle.audi.tt",
 
 
 PROTOTYPE_PORT = 21120
-ROUNDS, TICKS_A_ROUND = 12, 200
+ROUNDS, TICKS_A_ROUND = 15, 200
 TWENTY_CARS = TrafficConfig(20, 0, 0)
 
 
@@ -85,35 +87,53 @@ def in_towns(folder: Path) -> None:
 
 
 def beside_prototype(folder: Path) -> None:
-    """Rates and CPU times of both servers, in turn."""
-    with (
-        running_prototype(folder) as prototype_pid,
-        Session.connect("127.0.0.1", PROTOTYPE_PORT) as theirs,
-        Session.open(SimulatorConfig(rendering=False)) as ours,
-        Traffic(theirs, TWENTY_CARS, []),
-        Traffic(ours, TWENTY_CARS, []),
-    ):
-        if ours.server is None:
-            raise SystemExit("this benchmark measures the embedded server")
-        servers = {"ours": (ours, ours.server.pid), "prototype": (theirs, prototype_pid)}
-        rounds: dict[str, list[Stopwatch]] = {name: [] for name in servers}
-        for number in range(ROUNDS + 1):  # the first one sets the cars off
-            for name, (session, pid) in servers.items():
-                with Stopwatch(pid) as watch:
-                    for _ in range(TICKS_A_ROUND):
-                        session.tick()
-                if number:
-                    rounds[name].append(watch)
-    rates = {name: [TICKS_A_ROUND / watch.wall_s for watch in watches] for name, watches in rounds.items()}
-    for name, watches in rounds.items():
-        own_ms = 1e3 * sum(watch.own_cpu_s for watch in watches) / (ROUNDS * TICKS_A_ROUND)
-        server_ms = 1e3 * sum(watch.server_cpu_s for watch in watches) / (ROUNDS * TICKS_A_ROUND)
+    """Rates and CPU times of both servers, in turn, each with a client of its own."""
+    server = EmbeddedServer(["--no-rendering"], 60.0)
+    try:
+        with (
+            running_prototype(folder) as prototype_pid,
+            running_client(server.rpc_port, server.pid) as ours,
+            running_client(PROTOTYPE_PORT, prototype_pid) as theirs,
+        ):
+            clients = {"ours": ours, "prototype": theirs}
+            rounds: dict[str, list[list[float]]] = {name: [] for name in clients}
+            for number in range(ROUNDS + 1):
+                for name, ticks in clients.items():
+                    times = ticks(TICKS_A_ROUND)
+                    if number:  # the first one sets the cars off
+                        rounds[name].append(times)
+    finally:
+        server.stop()
+    rates = {name: [TICKS_A_ROUND / wall_s for wall_s, _, _ in times] for name, times in rounds.items()}
+    for name, times in rounds.items():
+        _, own_ms, server_ms = (1e3 * sum(column) / (ROUNDS * TICKS_A_ROUND) for column in zip(*times, strict=True))
         print(
             f"  20 cars, {name}: {max(rates[name]):.0f} ticks/s in the best round of {TICKS_A_ROUND} ticks, median "
             f"{statistics.median(rates[name]):.0f}, own CPU {own_ms:.2f} ms, server CPU {server_ms:.2f} ms"
         )
     ratios = [mine / other for mine, other in zip(rates["ours"], rates["prototype"], strict=True)]
     print(f"  ours / prototype, median of {ROUNDS} rounds side by side: {statistics.median(ratios):.2f}")
+
+
+@contextmanager
+def running_client(port: int, server_pid: int) -> Iterator[Callable[[int], list[float]]]:
+    """A function that lets a client make so many ticks; it returns wall, own CPU and server CPU seconds."""
+    command = [sys.executable, "-m", "benchmarks.server_rate_client", str(port), str(server_pid)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    into, out = process.stdin, process.stdout
+    if into is None or out is None:
+        raise RuntimeError("both are pipes")
+
+    def ticks(count: int) -> list[float]:
+        into.write(f"{count}\n")
+        into.flush()
+        return json.loads(out.readline())
+
+    try:
+        yield ticks
+    finally:
+        into.close()
+        process.wait()
 
 
 @contextmanager
