@@ -35,6 +35,13 @@ MODELS = ("vehicle.tesla.model3", "vehicle.lincoln.mkz_2020", "vehicle.audi.tt",
 
 
 PROTOTYPE_PORT = 21120
+PROTOTYPE_START = (
+    "import pathlib, sys, time, server_threads\n"
+    "server_threads.Server(int(sys.argv[1]), pathlib.Path(sys.argv[2]).read_text()).start()\n"
+    "print('ready', flush=True)\n"
+    "time.sleep(1e9)"
+)
+DEFAULT_TOWN = Path(__file__).parents[1] / "carla_server" / "towns" / "TownGrid.xodr"
 ROUNDS, TICKS_A_ROUND = 15, 200
 TWENTY_CARS = TrafficConfig(20, 0, 0)
 
@@ -138,8 +145,8 @@ def running_client(port: int, server_pid: int) -> Iterator[Callable[[int], list[
 
 @contextmanager
 def running_prototype(folder: Path) -> Iterator[int]:
-    """Process id of the prototype's server."""
-    command = [sys.executable, "server_threads.py", "--port", str(PROTOTYPE_PORT)]
+    """Process id of the prototype's server, on our default town: signs and lights cost the client time as well."""
+    command = [sys.executable, "-c", PROTOTYPE_START, str(PROTOTYPE_PORT), str(DEFAULT_TOWN.resolve())]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         if process.stdout is None or process.stdout.readline().strip() != "ready":
