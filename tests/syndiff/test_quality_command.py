@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from syndiff.cli import EXIT_FAILED, main
-from tests.augment.quality.conftest import fill
+from tests.augment.quality.conftest import FRAMES, fill
 
 QUICK = ["--features", "segmenter", "--threads", "1"]
 
@@ -22,11 +22,11 @@ def test_a_store_becomes_figures_lines_and_a_page_that_needs_nothing_else(tmp_pa
     assert "copy of the source" in capsys.readouterr().out
     result = json.loads((tmp_path / "report" / "quality.json").read_text())
     moved = next(g for g in result["groups"] if g["made_by"] == "moved")
-    assert moved["guard"] == {"accepted": 16, "rejected (lane paint)": 16}
+    assert moved["guard"] == {"accepted": FRAMES // 2, "rejected (lane paint)": FRAMES // 2}
     assert moved["psnr_db"]["low"] < moved["psnr_db"]["value"] < moved["psnr_db"]["high"]
     assert result["absent"].keys() == {"lpips"}
     lines = [json.loads(line) for line in (tmp_path / "report" / "pictures.jsonl").read_text().splitlines()]
-    assert len(lines) == 5 * 32
+    assert len(lines) == 5 * FRAMES
     assert {line["made_by"] for line in lines if line["guard"]} == {"moved"}
     page = (tmp_path / "report" / "quality.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 3, "one sheet at a glance, one of the condition, one worst case"
