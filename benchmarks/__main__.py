@@ -22,6 +22,7 @@ NAMES = (
     "frame_matching",
     "expert",
     "scenarios",
+    "evaluation_rate",
     "recorder",
     "online",
     "robustness",

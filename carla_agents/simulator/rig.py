@@ -134,7 +134,8 @@ class SensorRig:
             raise ValueError(f"every_ticks is {every_ticks}, allowed >= 1")
         self._session = session
         self._every_ticks = every_ticks
-        self._phase_frame_id = 0
+        # A camera sees no tick before the one after its making.
+        self._phase_frame_id = session.frame_id + 1
         self._actors: list[carla.Actor] = []
         self._sources: list[tuple[SensorSpec, FrameStream]] = []
         try:
@@ -149,7 +150,8 @@ class SensorRig:
 
     def due(self, frame_id: int) -> bool:
         """True if the cameras deliver a picture of this frame."""
-        return (frame_id - self._phase_frame_id) % self._every_ticks == 0
+        since = frame_id - self._phase_frame_id
+        return since >= 0 and since % self._every_ticks == 0
 
     def gather(self, frame_id: int, timeout_s: float = 10.0) -> dict[str, np.ndarray]:
         """Waits until every sensor delivered exactly this frame.

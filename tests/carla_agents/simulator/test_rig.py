@@ -50,6 +50,15 @@ def test_four_cameras_match_in_every_tick_and_have_their_types(session: Session,
         assert (images["depth_m"][sky] > 900.0).all()
 
 
+def test_cameras_of_every_tick_are_due_from_the_tick_after_their_making_on(session: Session, car) -> None:
+    session.tick()
+    with rig_or_skip(session, car) as rig:
+        assert not rig.due(session.frame_id)
+        for _ in range(3):
+            assert rig.due(session.tick())
+            assert rig.gather(session.frame_id, timeout_s=60.0).keys() == set(ALL)
+
+
 def test_asking_for_a_past_frame_raises_and_the_next_frame_still_works(session: Session, car) -> None:
     with rig_or_skip(session, car) as rig:
         past = session.tick()
