@@ -6,6 +6,7 @@ from carla_server.dynamics.bodies import place_boxes
 from carla_server.dynamics.touching import find_touching
 from carla_server.dynamics.vehicle_motion import move
 from carla_server.render import culling
+from carla_server.sensors.motion_blur import smeared
 from carla_server.world.regulation import find_sites
 
 CULLING = (
@@ -16,7 +17,7 @@ CULLING = (
     culling.draws_of,
     culling.listed_indices,
 )
-KERNELS = (move, place_boxes, find_touching, find_sites, *CULLING)
+KERNELS = (move, place_boxes, find_touching, find_sites, *CULLING, smeared)
 
 
 def prepare_kernels() -> None:

@@ -53,7 +53,10 @@ SENSOR_NOTES = {
     "sensor.camera.rgb": "fov, size, `gamma`, `exposure_compensation` and, in manual mode, `iso`, `shutter_speed` "
     "and `fstop` (relative to their defaults); the histogram mode meters the picture itself, without memory; "
     "`bloom_intensity` (lamps), `lens_flare_intensity` (the sun, above 0.1), `chromatic_aberration_*`, `lens_*` "
-    "(colour only; formula of our own, off at `lens_circle_multiplier` 0); no motion blur; shows debug drawing",
+    "(colour only; formula of our own, off at `lens_circle_multiplier` 0); `motion_blur_intensity` is the share of "
+    "the time between two pictures that the shutter is open, 0 unless set (CARLA: 0.45), so that a picture does not "
+    "depend on the one before; with CARLA's `motion_blur_max_distortion`, 0.35 % of the width, no streak reaches a "
+    "pixel on pictures narrower than 286; shows debug drawing",
     "sensor.lidar.ray_cast": "meets the shapes that cameras draw from afar, its own car included unless it sits "
     "inside its box; only hits make points; a sensor_tick does not widen the sweep of one measurement",
     "sensor.lidar.ray_cast_semantic": "as above, without losses and noise; traffic lights and signs have their ids",

@@ -37,7 +37,7 @@ class Instant(NamedTuple):
 
 
 def optical_flow(
-    view: CameraView, now: Instant, before: Instant, depth_m: np.ndarray, instance: np.ndarray
+    view: CameraView, now: Instant, before: Instant, depth_m: np.ndarray, instance: np.ndarray, least_px: float = 0.0
 ) -> np.ndarray:
     """Flow of one picture.
 
@@ -46,6 +46,7 @@ def optical_flow(
         now, before: this picture's instant and the one before.
         depth_m: (H, W) float32 distance ahead; the depth camera's limit, 1 km, is taken for infinitely far.
         instance: (H, W) uint16 ids, as the instance camera writes them.
+        least_px: actors narrower than this on the picture are taken to stand still.
 
     Returns:
         (H, W, 2) float32: x to the right, y upwards, clipped to [-2, 2].
@@ -63,6 +64,8 @@ def optical_flow(
             if not seen[number]:
                 continue
             rows, columns = np.nonzero(instance == number)
+            if np.ptp(columns) + 1 < least_px:
+                continue
             motion = _motion(now.pose, before.pose, turn, shift)
             flow[rows, columns] = _flow_of(view, motion, x[0, columns], y[rows, 0], nearness[rows, columns])
     return flow

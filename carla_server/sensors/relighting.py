@@ -47,6 +47,7 @@ class DrawnInstant:
         braking: (V,) bool, which vehicles had their foot on the brake.
         poses: actor id of each camera that sent a picture -> where it stood.
         captions: texts that colour pictures show.
+        flows: actor id of each colour camera that blurs -> (H, W, 2) flow since its last picture.
     """
 
     frame: int
@@ -57,6 +58,7 @@ class DrawnInstant:
     braking: np.ndarray
     poses: Mapping[int, Pose]
     captions: Sequence
+    flows: Mapping[int, np.ndarray]
 
     def actors_with(self, light_states: Mapping[int, int]) -> np.ndarray:
         """(N,) ACTOR_DTYPE with other lamps.

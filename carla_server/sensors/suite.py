@@ -9,12 +9,13 @@ import numpy as np
 
 from carla_server.dynamics.spec import GRAVITY_MPS2
 from carla_server.rays.scene import RayScene
-from carla_server.sensors.camera import OUTPUTS_OF_FAMILY, CameraRig, PictureSource
+from carla_server.sensors.camera import OUTPUTS_OF_FAMILY, CameraRig
 from carla_server.sensors.collision import measure_collisions
 from carla_server.sensors.gnss import measure_gnss
 from carla_server.sensors.imu import measure_imu
 from carla_server.sensors.lidar import Lidar
 from carla_server.sensors.obstacle import measure_obstacle
+from carla_server.sensors.picture_source import PictureSource
 from carla_server.sensors.radar import Radar
 from carla_server.sensors.relighting import RelitCondition
 from carla_server.wire.stream import Buffer, pack_sensor_header

@@ -110,7 +110,7 @@ _EXPOSURE = (
         "gamma 2.2 exposure_compensation 0 shutter_speed 200 iso 100 fstop 1.4 min_fstop 1.2 blade_count 5 "
         "exposure_min_bright 10 exposure_max_bright 12 exposure_speed_up 3 exposure_speed_down 1 "
         "calibration_constant 16 focal_distance 1000 blur_amount 1 blur_radius 0 "
-        "motion_blur_intensity 0.45 motion_blur_max_distortion 0.35 motion_blur_min_object_screen_size 0.1 "
+        "motion_blur_intensity 0 motion_blur_max_distortion 0.35 motion_blur_min_object_screen_size 0.1 "
         "slope 0.88 toe 0.55 shoulder 0.26 black_clip 0 white_clip 0.04 temp 6500 tint 0 "
         "chromatic_aberration_intensity 0 chromatic_aberration_offset 0 bloom_intensity 0.675 "
         "lens_flare_intensity 0.1"
@@ -118,9 +118,8 @@ _EXPOSURE = (
 )
 _WITHOUT_EFFECT = (
     "min_fstop blade_count exposure_min_bright exposure_max_bright exposure_speed_up "
-    "exposure_speed_down calibration_constant focal_distance blur_amount blur_radius motion_blur_intensity "
-    "motion_blur_max_distortion motion_blur_min_object_screen_size slope toe shoulder black_clip white_clip temp "
-    "tint debug_linetrace ros_name"
+    "exposure_speed_down calibration_constant focal_distance blur_amount blur_radius slope toe shoulder "
+    "black_clip white_clip temp tint debug_linetrace ros_name"
 )
 ATTRIBUTES_WITHOUT_EFFECT = frozenset(_WITHOUT_EFFECT.split())
 """Attributes of sensors that clients may set and that change nothing here."""

@@ -18,7 +18,7 @@ from typing import Protocol
 from carla_server.dynamics import Contact
 from carla_server.dynamics.ackermann import drive_all
 from carla_server.roads.town import Town
-from carla_server.sensors.camera import PictureSource
+from carla_server.sensors.picture_source import PictureSource
 from carla_server.sensors.suite import SensorSuite
 from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
 from carla_server.wire.stream import Buffer, pack_snapshot

@@ -63,6 +63,34 @@ def test_flow_of_a_camera_that_is_moved_agrees_with_its_depth(world, eye, listen
     assert colours[depth_m < 5.0].min() > 100 > 10 > colours[~near].max(initial=0)
 
 
+def test_motion_blurs_only_the_pictures_of_a_camera_that_was_told_to(world, eye, listen):
+    plain = listen("sensor.camera.rgb", eye, **SIZE)
+    told = listen("sensor.camera.rgb", eye, **SIZE, motion_blur_intensity=0.5, motion_blur_max_distortion=20)
+    tags = listen("sensor.camera.semantic_segmentation", eye, **SIZE)
+    world.tick()
+    sharp, first = pixels(plain.get(timeout=30)), pixels(told.get(timeout=30))
+    tags.get(timeout=30)
+    assert (sharp == first).all()  # nothing is known of the time before
+    world.tick()
+    assert (pixels(plain.get(timeout=30)) == pixels(told.get(timeout=30))).all()  # nothing has moved
+    labels_at_rest = pixels(tags.get(timeout=30)).copy()
+    turned = carla.Transform(eye.location, carla.Rotation(eye.rotation.pitch, eye.rotation.yaw + 8.0, 0.0))
+    back = [eye, turned, eye]
+    for place in back:
+        for camera in world.get_actors().filter("sensor.camera.*"):
+            camera.set_transform(place)
+        world.tick()
+        sharp, blurred, labels = (pixels(queue.get(timeout=30)) for queue in (plain, told, tags))
+    assert (labels == labels_at_rest).all()
+    across, upwards = (
+        np.abs(np.diff(blurred[..., :3].astype(int), axis=axis)).mean()
+        / np.abs(np.diff(sharp[..., :3].astype(int), axis=axis)).mean()
+        for axis in (1, 0)
+    )
+    assert across < 0.6 < upwards  # streaks lie along the turn
+    assert blurred[..., :3].mean() == pytest.approx(sharp[..., :3].mean(), rel=0.03)
+
+
 def test_flow_of_a_car_that_crosses_points_the_way_it_drives(world, road, eye, listen):
     crossing = carla.Transform(road.transform(carla.Location(x=10.0)), carla.Rotation(yaw=road.rotation.yaw + 90.0))
     car = world.spawn_actor(world.get_blueprint_library().find("vehicle.tesla.model3"), crossing)

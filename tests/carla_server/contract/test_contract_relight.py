@@ -49,7 +49,9 @@ class Scene:
             car.set_light_state(carla.VehicleLightState(bits))
         self.cars[0].apply_control(carla.VehicleControl(throttle=0.6))
         self.cars[1].apply_control(carla.VehicleControl(brake=1.0))
-        for _ in range(5):
+        aside = carla.Transform(eye.location, carla.Rotation(eye.rotation.pitch, eye.rotation.yaw - 3.0, 0.0))
+        for place in (eye, eye, eye, aside, eye):  # it turns, so that a camera that blurs has something to blur
+            self.camera.set_transform(place)
             self.frame = world.tick()
             self.image = self.images.get(timeout=30)
 
@@ -77,7 +79,12 @@ def scene(client, world):
     client.get_world().set_weather(NOON)
 
 
-@pytest.mark.parametrize("camera", [{}, {"exposure_compensation": "-1.0", "gamma": "2.6"}], ids=["plain", "exposed"])
+BLUR = {"motion_blur_intensity": "0.5", "motion_blur_max_distortion": "10"}
+
+
+@pytest.mark.parametrize(
+    "camera", [{}, {"exposure_compensation": "-1.0", "gamma": "2.6"}, BLUR], ids=["plain", "exposed", "blurred"]
+)
 def test_a_relit_picture_is_bit_by_bit_what_the_camera_sends_in_that_weather_with_those_lamps(
     scene, server, wire, camera
 ):
