@@ -8,22 +8,21 @@ from contextlib import contextmanager
 import moderngl
 import numpy as np
 
-from carla_server.render.actors import ACTOR_DTYPE, actor_instances, lights_at
 from carla_server.render.atmosphere import Atmosphere, atmosphere_of
-from carla_server.render.beams import NO_BEAMS, headlamp_beams
+from carla_server.render.beams import NO_BEAMS
 from carla_server.render.camera import CameraView, Viewpoint
 from carla_server.render.context import open_context
 from carla_server.render.debug_pass import DebugPass
 from carla_server.render.failure import DrawingFailed
-from carla_server.render.geometry import GeometryPass, InstanceBatch
+from carla_server.render.geometry import GeometryPass
 from carla_server.render.lens import DEFAULT_LENS, Lens
 from carla_server.render.light import LightPass
 from carla_server.render.lines import LINE_DTYPE
+from carla_server.render.moving import MovingThings
 from carla_server.render.readout import depth_picture, normals_picture, read_picture, semantic_picture
 from carla_server.render.scenery import build_scenery
 from carla_server.render.shadows import SunShadows
-from carla_server.render.shapes.families import shape_builder
-from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.shapes.library import MeshLibrary
 from carla_server.render.shot import Shot
 from carla_server.render.style import check_style, styled
 from carla_server.render.targets import Targets
@@ -59,19 +58,15 @@ class Renderer:
         self._context, self.backend = open_context(device_index)
         self.device_name: str = self._context.info["GL_RENDERER"]
         self.driver = f"{self.device_name}, {self._context.info['GL_VERSION']}"
-        self._library = MeshLibrary()
-        scenery = build_scenery(town, self._library)
-        self._geometry = GeometryPass(self._context, scenery, self._library)
+        library = MeshLibrary()
+        scenery = build_scenery(town, library)
+        self._geometry = GeometryPass(self._context, scenery, library)
         self._shadows = SunShadows(self._context, self._geometry)
         self._light = LightPass(self._context, scenery)
         self._debug = DebugPass(self._context)
         self._debug_lines = np.zeros(0, LINE_DTYPE)
         self._targets: dict[tuple[int, int], Targets] = {}
-        self._mesh_ids: dict[tuple[str, tuple[float, ...]], int] = {}
-        self._nose_m: dict[int, float] = {}
-        self._head_site = scenery.head_site
-        self._site_count = len(town.traffic_lights)
-        self._actors = np.zeros(0, ACTOR_DTYPE)
+        self._moving = MovingThings(library, self._geometry.heads, scenery.head_site, len(town.traffic_lights))
         self._warmed: set[tuple] = set()
         self._warm_pose = (
             np.array([*town.spawn_points[0, :3], 0.0, 0.0, 0.0]) if len(town.spawn_points) else np.zeros(6)
@@ -87,17 +82,7 @@ class Renderer:
         Raises:
             ValueError: extents that are not three positive finite numbers.
         """
-        extent = np.asarray(extent_m, np.float64)
-        if extent.shape != (3,) or not np.isfinite(extent).all() or (extent <= 0).any() or (extent > 50).any():
-            raise ValueError(f"extent_m of {blueprint_id} must be three numbers in (0, 50] metres, got {extent_m}")
-        key = (blueprint_id, tuple(np.round(extent, 3)))
-        if key not in self._mesh_ids:
-            build = shape_builder(blueprint_id)
-            size = (float(extent[0]), float(extent[1]), float(extent[2]))
-            levels = tuple(build(size, detail) for detail in range(LEVELS))
-            self._mesh_ids[key] = self._library.add(levels)
-            self._nose_m[self._mesh_ids[key]] = size[0]
-        return self._mesh_ids[key]
+        return self._moving.mesh_id(blueprint_id, extent_m)
 
     def set_actors(self, actors: np.ndarray) -> None:
         """Take the moving things of the next pictures, (N,) ACTOR_DTYPE.
@@ -105,13 +90,7 @@ class Renderer:
         Raises:
             ValueError: wrong dtype, a pose that is not finite, or a mesh number this renderer never gave out.
         """
-        if actors.dtype != ACTOR_DTYPE:
-            raise ValueError(f"actors must have ACTOR_DTYPE, got {actors.dtype}")
-        if not (np.isfinite(actors["position_m"]).all() and np.isfinite(actors["rotation_deg"]).all()):
-            raise ValueError("an actor's position or rotation is not finite")
-        if len(actors) and not (actors["mesh"].min() >= 0 and actors["mesh"].max() < len(self._library.meshes)):
-            raise ValueError(f"mesh numbers come from mesh_id(); got {sorted(set(actors['mesh'].tolist()))}")
-        self._actors = actors.copy()
+        self._moving.set_actors(actors)
 
     def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
         """Light the lamps.
@@ -123,15 +102,7 @@ class Renderer:
         Raises:
             ValueError: the count is not the town's.
         """
-        states = np.asarray(states)
-        if states.shape != (self._site_count,):
-            raise ValueError(f"the town has {self._site_count} traffic lights, got states of shape {states.shape}")
-        bits = np.where(states <= 2, 1 << np.minimum(states, 2).astype(np.int64), 0)
-        heads = self._geometry.heads
-        heads["motion"][:, 3] = bits[self._head_site]
-        if actor_ids is not None:
-            ids = np.asarray(actor_ids).astype(np.int64)[self._head_site]
-            heads["ids"][:, 1], heads["ids"][:, 2] = ids & 0xFF, ids >> 8 & 0xFF
+        self._moving.set_traffic_lights(states, actor_ids)
 
     def set_debug_lines(self, lines: np.ndarray) -> None:
         """Take the lines that the next colour pictures show over everything, (N,) LINE_DTYPE.
@@ -175,34 +146,22 @@ class Renderer:
         if not outputs <= OUTPUTS:
             raise ValueError(f"unknown outputs {sorted(outputs - OUTPUTS)}: choose from {sorted(OUTPUTS)}")
         with self._drawing():
-            return self._pictures(camera, pose6, weather, outputs, elapsed_s, frame, lens)
-
-    def _pictures(
-        self,
-        camera: CameraView,
-        pose6: Sequence[float] | np.ndarray,
-        weather: Sequence[float],
-        outputs: frozenset[str],
-        elapsed_s: float,
-        frame: int,
-        lens: Lens,
-    ) -> dict[str, np.ndarray]:
-        lit_by = [self._atmosphere(weather)] if "rgb" in outputs else []
-        shot = self._draw_geometry(camera, pose6, lit_by, elapsed_s, frame, lens)
-        out: dict[str, np.ndarray] = {}
-        for atmosphere in lit_by:
-            out["rgb"] = self._draw_light(shot, atmosphere)
-        if "semantic" in outputs or "instance" in outputs:
-            ids = read_picture(shot.targets.ids)
-            if "instance" in outputs:
-                out["instance"] = ids
-            if "semantic" in outputs:
-                out["semantic"] = semantic_picture(ids)
-        if "depth" in outputs:
-            out["depth"] = depth_picture(shot.targets)
-        if "normals" in outputs:
-            out["normals"] = normals_picture(shot.targets)
-        return out
+            lit_by = [self._atmosphere(weather)] if "rgb" in outputs else []
+            shot = self._draw_geometry(camera, pose6, lit_by, elapsed_s, frame, lens)
+            out: dict[str, np.ndarray] = {}
+            for atmosphere in lit_by:
+                out["rgb"] = self._draw_light(shot, atmosphere)
+            if "semantic" in outputs or "instance" in outputs:
+                ids = read_picture(shot.targets.ids)
+                if "instance" in outputs:
+                    out["instance"] = ids
+                if "semantic" in outputs:
+                    out["semantic"] = semantic_picture(ids)
+            if "depth" in outputs:
+                out["depth"] = depth_picture(shot.targets)
+            if "normals" in outputs:
+                out["normals"] = normals_picture(shot.targets)
+            return out
 
     def render_lines(self, camera: CameraView, pose6: Sequence[float] | np.ndarray, lines: np.ndarray) -> np.ndarray:
         """Draw lines and nothing else, on black.
@@ -319,13 +278,13 @@ class Renderer:
     ) -> Shot:
         """Fill the G-buffer of a view; `lit_by` are the weathers it will be shown in."""
         view = Viewpoint.of(camera, np.asarray(pose6, np.float64))
-        moving = self._moving(elapsed_s)
+        moving = self._moving.batch(elapsed_s)
         targets = self._targets_for(camera)
         targets.clear()
         targets.gbuffer.use()
         self._geometry.draw_view(view, moving)
         by_night = any(atmosphere.night > 0.0 for atmosphere in lit_by)
-        beams = headlamp_beams(self._actors, self._nose_m, view) if by_night else NO_BEAMS
+        beams = self._moving.beams(view) if by_night else NO_BEAMS
         return Shot(targets, camera, view, moving, beams, elapsed_s, frame, lens)
 
     def _draw_light(self, shot: Shot, atmosphere: Atmosphere) -> np.ndarray:
@@ -337,12 +296,6 @@ class Renderer:
         if len(self._debug_lines):
             self._debug.draw(shot.targets, shot.view, self._debug_lines)
         return read_picture(shot.targets.bgra)
-
-    def _moving(self, elapsed_s: float) -> InstanceBatch:
-        """The actors with their lamps as they are at this moment."""
-        instances = actor_instances(self._actors)
-        instances["motion"][:, 3] = lights_at(self._actors["lights"], elapsed_s)
-        return InstanceBatch.of(instances, self._actors["mesh"].astype(np.int64), self._library)
 
     def _targets_for(self, camera: CameraView) -> Targets:
         size = (camera.width_px, camera.height_px)
