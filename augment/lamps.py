@@ -21,10 +21,14 @@ LEAST_HEAD_PX = 12
 """A head with fewer pixels is not read."""
 _LIT = 0.6
 """Coloured linear light of a lamp that burns, summed over its pixels; dark heads at night have less than 0.3."""
-_CLEAR = 1.25
+_CLEAR = 1.15
 """The burning lamp has at least so many times the coloured light of the next one; otherwise no colour is named."""
 _GLASS = np.array([1.25, 0.9, 1.0], np.float32)[:, None, None]
 """Sunlit dark glass is brightest where it is yellow or green; a burning red lamp must not lose against it."""
+_BURNING_YELLOW = ((0.72, 0.88), (0.9, 1.4))
+_BURNING_GREEN = ((0.46, 0.56), (0.6, 1.7))
+"""Where the sun shines on a head, dark glass is as bright as the lamp, and the hue decides: a lamp that burns is a
+purer yellow or a bluer green than dark glass. Hue as in `_coloured_light`, and a factor of the coloured light."""
 _TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 
 
@@ -120,8 +124,10 @@ def _coloured_light(linear: np.ndarray, inside: np.ndarray) -> np.ndarray:
     # 0 for pure red, 1 for as much green as red; only where red is the strongest or green is.
     lean = (green - blue) / (chroma + 1e-6)
     warm = red >= np.maximum(green, blue)
-    yellowness = np.where(warm, np.clip(1.0 - np.abs(lean - 0.55) / 0.45, 0.0, 1.0), 0.0)
+    yellowness = np.where(warm, np.clip(lean / 0.45 - 0.22, 0.0, 1.0), 0.0)
+    yellowness *= np.interp(lean, *_BURNING_YELLOW).astype(np.float32)
     yellowness = np.where(~warm & (green > 0.9 * blue) & (red > 0.7 * green), 1.0, yellowness)
     redness = np.where(warm, np.clip(1.0 - 2.0 * lean, 0.0, 1.0), 0.0)
     greenness = np.where(~warm & (green >= 0.9 * blue) & (red <= 0.7 * green), 1.0, 0.0)
+    greenness *= np.interp(blue / (green + 1e-6), *_BURNING_GREEN).astype(np.float32)
     return _GLASS * np.stack([redness, yellowness, greenness]) * (chroma * inside)

@@ -3,7 +3,7 @@
 Inside a protected region the variant keeps its own tone (its local mean) and takes the detail of the source on top,
 as strong as the variant's contrast with the source is there. So paint in fog fades with distance, a sign at night is
 as dark as what surrounds it, and nothing carries the light of the source with it. Burning lamps are the exception:
-they shine by themselves, keep the colour and brightness of the source, and only haze takes from them.
+they shine by themselves, and only the air takes from them (`lit_lamps`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from augment.conditions import Condition
 from augment.lamps import lamp_colours
 from augment.synthesizers.base import FrameBatch, Synthesizer
+from augment.synthesizers.lit_lamps import lamps_through_air, lit_pixels
 from carla_server.semantics import SemanticTag
 
 _TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
@@ -27,6 +28,10 @@ _LITTLE = np.float32(0.2)
 """Paint counts so much for the tone that the road beside it gives: it decides only where there is little road."""
 _AROUND = 0.1
 """What surrounds a person or a sign counts so much for its tone; the rest is the variant's own tone inside it."""
+_LEAST_HEAD_PX = 4
+"""Smaller traffic lights are treated like signs."""
+_HUE_TRUST = 2.0
+"""What the variant shows with half its contrast or more takes the variant's own hue; what it erased, the source's."""
 _HAZY = ("rain", "fog", "snow", "dust")
 _BIN_OF_METRE = np.digitize(np.arange(256), [6, 10, 15, 22, 32, 48, 72, 110]).astype(np.uint8)
 _BIN_COUNT = int(_BIN_OF_METRE[-1]) + 1
@@ -48,14 +53,17 @@ class ProtectionConfig:
     """Width of the window that tells tone from detail, as a share of the picture's width."""
     least_contrast: float = 0.8
     """Detail never gets weaker than this share of what the variant's tone and haze leave of it."""
-    most_contrast: float = 1.5
-    """Nor stronger than this: headlights make paint and signs shine."""
+    most_contrast: float = 1.1
+    """Nor stronger than this share of the tone: paint that shines more belongs to another light."""
+    most_contrast_at_night: float = 1.5
+    """The same at night, where headlights make paint and signs shine."""
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.window_share <= 0.5:
             raise ValueError(f"window_share is {self.window_share}; expected 0.01 to 0.5")
-        if not 0.0 <= self.least_contrast <= self.most_contrast:
-            raise ValueError(f"least_contrast {self.least_contrast} must be in 0..most_contrast {self.most_contrast}")
+        most = min(self.most_contrast, self.most_contrast_at_night)
+        if not 0.0 <= self.least_contrast <= most:
+            raise ValueError(f"least_contrast {self.least_contrast} must be in 0..{most}, the lesser most_contrast")
 
 
 class ProtectedSynthesizer:
@@ -123,11 +131,17 @@ def _protect(
     if not protected.any():
         return
     before, after = _linear(source), _linear(variant)
-    lamp = _burning(source, seg) if SemanticTag.TRAFFIC_LIGHT in config.tags else np.zeros(seg.shape, bool)
+    lamps = lamp_colours(source, seg, _LEAST_HEAD_PX) if SemanticTag.TRAFFIC_LIGHT in config.tags else []
     clear_share = _clear_share(before, after, seg, depth_m, target)
+    contrast = (
+        config.least_contrast,
+        config.most_contrast_at_night if target.light == "night" else config.most_contrast,
+    )
     side = max(5, int(config.window_share * seg.shape[1]) | 1)
     paint = protected & (seg == SemanticTag.ROAD_LINES)
     objects = protected & ~paint
+    heads = seg == SemanticTag.TRAFFIC_LIGHT
+    lamp = lit_pixels(lamps, seg.shape)
     not_lamp = cv2.dilate(lamp.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     shown = after.copy()
     around = np.where(objects, np.float32(1.0), np.float32(_AROUND) * (seg != SemanticTag.SKY))
@@ -139,11 +153,11 @@ def _protect(
             window = _around(region, side)
             counts = (tone_from * not_lamp)[window], (contrast_from * not_lamp)[window]
             pictures = before[:, *window], after[:, *window]
-            relit = _relit(region[window], *pictures, *counts, clear_share[window], side, config)
+            relit = _relit(region[window], *pictures, *counts, clear_share[window], side, contrast)
             _add_feathered(shown[:, *window], region[window], relit)
     if lamp.any():
-        air = np.stack([cv2.boxFilter(plane, -1, (side, side))[lamp] for plane in after])
-        _add_feathered(shown, lamp, air + clear_share[lamp] * (before[:, lamp] - air))
+        lit = lamps_through_air(lamps, heads, before, shown, depth_m, clear_share, target, side)
+        _add_feathered(shown, heads, lit[:, heads])
     touched = cv2.dilate(protected.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     level = np.clip(shown[:, touched], 0.0, 1.0) * 4095.0 + 0.5
     variant[touched] = _TO_SRGB[level.astype(np.uint16)].T
@@ -157,11 +171,12 @@ def _relit(
     contrast_from: np.ndarray,
     clear_share: np.ndarray,
     side: int,
-    config: ProtectionConfig,
+    contrast: tuple[float, float],
 ) -> np.ndarray:
     """(3, n) the region's pixels: the detail of `before` on the tone of `after`, both (3, H, W).
 
-    `tone_from` and `contrast_from` (H, W) say how much each pixel counts for the tone and for the contrast.
+    `tone_from` and `contrast_from` (H, W) say how much each pixel counts for the tone and for the contrast;
+    `contrast` gives the least and the most of it.
     """
     grey_before, grey_after = _grey(before), _grey(after)
 
@@ -180,9 +195,21 @@ def _relit(
     shared = local(weighted * grey_after) / share - mean_after * all_before - mean_before * (all_after - mean_after)
     gain = mean_after / np.maximum(mean_before, 1e-3)
     slope = shared / np.maximum(spread, 1e-5)
-    slope = np.clip(slope, config.least_contrast * gain * clear_share[region], config.most_contrast * gain)
+    shown_share = slope / np.maximum(gain * clear_share[region], 1e-5)
+    slope = np.clip(slope, contrast[0] * gain * clear_share[region], contrast[1] * gain)
     tint = tone_after / np.maximum(tone_before * gain, 1e-4)
-    return tone_after + slope * np.clip(tint, 0.3, 3.0) * (before[:, region] - tone_before)
+    relit = tone_after + slope * np.clip(tint, 0.3, 3.0) * (before[:, region] - tone_before)
+    return relit * _own_hue(region, relit, after, side) ** np.clip(_HUE_TRUST * shown_share, 0.0, 1.0)
+
+
+def _own_hue(region: np.ndarray, relit: np.ndarray, after: np.ndarray, side: int) -> np.ndarray:
+    """(3, n) factors that give the region's pixels the local colour of the variant, and leave how bright they are."""
+    made = np.zeros_like(after)
+    made[:, region] = relit
+    made = np.stack([cv2.boxFilter(plane, -1, (side, side))[region] for plane in made])
+    own = np.stack([cv2.boxFilter(plane * region, -1, (side, side))[region] for plane in after])
+    hue = own * _grey(made) / np.maximum(made * _grey(own), 1e-6)
+    return np.clip(hue, 0.3, 3.0)
 
 
 def _add_feathered(shown: np.ndarray, region: np.ndarray, wanted: np.ndarray) -> None:
@@ -242,10 +269,3 @@ def _linear(rgb: np.ndarray) -> np.ndarray:
 
 def _grey(planes: np.ndarray) -> np.ndarray:
     return (planes[0] + planes[1] + planes[2]) * np.float32(1.0 / 3.0)
-
-
-def _burning(source: np.ndarray, seg: np.ndarray) -> np.ndarray:
-    lit = np.zeros(seg.shape, bool)
-    for lamp in lamp_colours(source, seg, least_px=4):
-        lit[lamp.window] |= lamp.lit
-    return lit

@@ -6,8 +6,8 @@ import pytest
 from augment.lamps import lamp_colours
 from carla_server.semantics import SemanticTag
 
-GLASS = {"red": (143, 18, 19), "yellow": (150, 106, 17), "green": (27, 168, 138)}
-LIT = {"red": (247, 40, 31), "yellow": (250, 200, 40), "green": (32, 241, 194)}
+GLASS = {"red": (143, 18, 19), "yellow": (150, 106, 17), "green": (20, 160, 110)}
+LIT = {"red": (247, 40, 31), "yellow": (216, 211, 40), "green": (32, 241, 194)}
 
 
 def head(lit: str | None, *, haze: float = 0.0, darkness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -33,6 +33,20 @@ def test_the_burning_lamp_is_told_by_day_by_night_and_in_fog(colour: str, haze: 
     assert lamp.colour == colour
     assert lamp.pixels == 72
     assert np.argwhere(lamp.lit)[0].tolist() == [1 + 4 * ["red", "yellow", "green"].index(colour), 2]
+
+
+def test_a_green_lamp_wins_against_red_glass_in_full_sun():
+    rgb, seg = head("green")
+    rgb[9:11, 22:24] = 248, 24, 20
+    (lamp,) = lamp_colours(rgb, seg)
+    assert lamp.colour == "green"
+
+
+def test_sunlit_green_glass_does_not_win_against_a_red_lamp():
+    rgb, seg = head("red")
+    rgb[17:19, 22:24] = 22, 244, 165
+    (lamp,) = lamp_colours(rgb, seg)
+    assert lamp.colour == "red"
 
 
 def test_a_head_without_burning_lamp_has_no_colour_at_night():

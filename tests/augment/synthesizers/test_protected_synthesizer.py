@@ -69,6 +69,37 @@ def test_a_burning_lamp_keeps_colour_and_brightness_at_night():
     assert protected[30, 12].max() < 60
 
 
+@pytest.mark.parametrize("with_depth", [True, False])
+def test_a_burning_lamp_in_fog_keeps_a_colour_that_can_be_read(with_depth: bool):
+    frames = street()
+    assert frames.depth_m is not None
+    depth_m = np.where(frames.seg == SemanticTag.TRAFFIC_LIGHT, np.float32(60.0), frames.depth_m)
+    frames = FrameBatch(frames.rgb, frames.seg, depth_m if with_depth else None, frames.sources, frames.frame_keys)
+    fog = np.full_like(frames.rgb, 190)
+    shown = protect(frames, fog, [FOG])[0]
+    (lamp,) = lamp_colours(shown, frames.seg[0])
+    assert lamp.colour == "green"
+    assert shown[22, 12, 1] > 1.25 * shown[22, 12, 0]
+    assert shown[22, 12].min() > 60
+
+
+def test_dark_glass_in_the_sun_does_not_outshine_the_lamp():
+    frames = street()
+    frames.rgb[0, 28:30, 11:15] = 235, 20, 20
+    protected = protect(frames, frames.rgb, [FOG])[0]
+    assert protected[28:30, 11:15].max() < protected[21:24, 11:15].max()
+
+
+def test_paint_takes_the_hue_of_the_variant_that_shows_it():
+    frames = street()
+    paint = frames.seg[0] == SemanticTag.ROAD_LINES
+    dusk = (frames.rgb * 0.6).astype(np.uint8)
+    dusk[0][paint] = (frames.rgb[0][paint] * (0.66, 0.5, 0.3)).astype(np.uint8)
+    protected = protect(frames, dusk, [Condition("clear", "dusk")])[0]
+    ratio = protected[paint].mean(0)[2] / protected[paint].mean(0)[0]
+    assert ratio < 1.25 * dusk[0][paint].mean(0)[2] / dusk[0][paint].mean(0)[0]
+
+
 def test_what_is_not_protected_stays_as_the_inner_synthesizer_made_it():
     frames = street()
     inner = Eraser()(frames, [NIGHT], np.zeros(1, np.uint64))
