@@ -27,6 +27,7 @@ from syndiff.commands.guard import GuardVariants
 from syndiff.progress import steps_bar
 from syndiff.report.page import Page
 from syndiff.report.sheets import color_tags, contact_sheet
+from syndiff.variant_names import named_synthesizers
 
 _BATCH = 8
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -101,12 +102,13 @@ def run_guard(options: GuardVariants) -> int:
 
 def _from_store(options: GuardVariants) -> tuple[int, Iterator[_Batch]]:
     store = Store.read(options.data)
+    makers = named_synthesizers([store], options.synthesizers)
     groups: dict[tuple[str, str, str, int], list[StoredVariant]] = {}
     made: Counter[tuple[str, str, str]] = Counter()
     for variant in store.variants():
         if variant.condition not in CONDITIONS or variant.frame.condition not in CONDITIONS:
             continue
-        if options.synthesizers and variant.synthesizer not in options.synthesizers:
+        if makers and variant.synthesizer not in makers:
             continue
         if options.conditions and variant.condition not in options.conditions:
             continue

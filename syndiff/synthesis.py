@@ -170,22 +170,23 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
         MakingConfig(retries=options.retries),
         guard=make_guard(options) if judged else None,
         fallback=ProceduralSynthesizer() if options.fallback == "procedural" else None,
-        captioner=make_captioner(options.captions),
+        captioner=make_captioner(options.captions, options.device),
         marks=marks,
     )
 
 
-def make_captioner(kind: str) -> Captioner:
-    """`labels`, or a vision-language model by folder or name.
+def make_captioner(kind: str, device: str) -> Captioner:
+    """`labels`, or a vision-language model by folder or name, run on `device`.
 
     Raises:
-        ValueError: the model is not on this machine, or cannot be used.
+        ValueError: the model is not on this machine, or cannot be used; there is no such device.
     """
     if kind == "labels":
         return LabelCaptioner()
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {device}: torch {torch.__version__} sees no NVIDIA GPU; choose --device cpu")
     from augment.caption_model import CaptionModelConfig, ModelCaptioner  # pulls in transformers
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     return ModelCaptioner(CaptionModelConfig(kind, device=device))
 
 

@@ -25,7 +25,7 @@ class GuardVariants:
     source: str = "clear-day"
     """Condition of a folder's originals."""
     synthesizers: tuple[str, ...] = ()
-    """Of a store only variants by these; empty takes all."""
+    """Of a store only variants by these, full names or their beginnings (`embedded`); empty takes all."""
     conditions: tuple[str, ...] = ()
     """Only variants of these conditions; empty takes all."""
     worst: int = 12

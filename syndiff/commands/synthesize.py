@@ -51,7 +51,7 @@ class Synthesize:
     working_height_px: int | None = None
     """diffusion: height at which the network works; the preset's own if absent."""
     device: str = "cpu"
-    """diffusion: cpu, cuda, cuda:1, ..."""
+    """Of a diffusion preset, and of the model that --captions names: cpu, cuda, cuda:1, ..."""
     source: str = "clear-day"
     """Condition of the frames to start from; a plan has its own."""
     split: str = "train"
@@ -76,7 +76,8 @@ class Synthesize:
     allow_uncalibrated: bool = False
     """Go on with a store whose look the models never saw; every variant is marked."""
     captions: str = "labels"
-    """What describes frames to synthesizers that read words. labels: counts and places from the recorded labels.
+    """What describes frames to synthesizers that read words. labels: counts and places from the recorded labels,
+    where things that touch count as one.
     Otherwise a vision-language model of the LLaVA class: its folder, or its name in the local cache."""
     batch: int = 1
     """Variants that go through the synthesizer at once. Part of what makes a network's variants repeatable to the

@@ -73,12 +73,21 @@ def test_variants_of_a_store_are_judged_with_flicker(tmp_path: Path):
             )
             key = store.append("r0", frame)
             variant = darker(scene.rgb[0]) // (1 + 2 * number)
-            store.add_variant(key, "dust-day", 7, variant, {"synthesizer": "drawn"})
-    main(["guard", str(tmp_path / "store"), "--out", str(tmp_path / "out")])
+            store.add_variant(key, "dust-day", 7, variant, {"synthesizer": "drawn-1"})
+            store.add_variant(key, "dust-day", 8, variant, {"synthesizer": "painted-2"})
+    main(["guard", str(tmp_path / "store"), "--out", str(tmp_path / "out"), "--synthesizers", "drawn"])
     first, second = json.loads((tmp_path / "out" / "guard.json").read_text())["verdicts"]
-    assert (first["synthesizer"], first["seed"]) == ("drawn", 7)
+    assert (first["synthesizer"], first["seed"]) == ("drawn-1", 7)
     assert "flicker" not in first["figures"]
     assert second["figures"]["flicker"] > 0.5
+
+
+def test_a_synthesizer_that_made_nothing_there_is_an_error(tmp_path: Path, capsys):
+    with StoreWriter.open(tmp_path / "store") as store:
+        store.begin_route("r0")
+    arguments = ["guard", str(tmp_path / "store"), "--out", str(tmp_path / "out"), "--synthesizers", "drawn"]
+    assert main(arguments) == 1
+    assert "there are some by []" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_what_cannot_be_judged_says_what_is_missing(tmp_path: Path, capsys):

@@ -16,7 +16,7 @@ from carla_agents.data.store_writer import StoreWriter
 from carla_agents.simulator.frame import Command, Control, Frame
 from syndiff.cli import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, main
 from syndiff.planning import target_of
-from syndiff.synthesis import parse_shard
+from syndiff.synthesis import make_captioner, parse_shard
 
 
 def record(root: Path, metadata: dict[str, Any] | None = None) -> Path:
@@ -158,3 +158,9 @@ def test_targets_are_named_or_weighed_or_matched(tmp_path: Path):
         target_of("softmax", (), names)
     with pytest.raises(ValueError, match="condition=number"):
         target_of("uniform", ("fog-day",), names)
+
+
+def test_a_caption_model_on_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="choose --device cpu"):
+        make_captioner("llava-hf/none", "cuda:1")
