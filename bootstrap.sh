@@ -69,3 +69,5 @@ if ! .venv/bin/python -m carla_server.render.context >/dev/null 2>&1; then
   apt_install $GL_PACKAGES || fail "no OpenGL can be opened; run: sudo apt-get install $GL_PACKAGES"
   .venv/bin/python -m carla_server.render.context || fail "OpenGL still cannot be opened after installing $GL_PACKAGES"
 fi
+
+.venv/bin/python -m carla_server.kernels  # the simulator's machine code; compiled once, some ten seconds

@@ -129,7 +129,7 @@ class _Loader:
 
         options = self._options
         try:
-            prepare_kernels()
+            prepare_kernels(rendering=not options.no_rendering)
             towns = ShippedTowns(options.map_dir, dict(options.map_alias))
             town = towns.load(options.map)
             world = World(

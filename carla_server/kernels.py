@@ -1,4 +1,7 @@
-"""All compiled kernels, so that a server can have them ready before its world runs."""
+"""All compiled kernels, so that a server can have them ready before its world runs.
+
+`python -m carla_server.kernels` compiles them after an installation.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,19 @@ CULLING = (
     culling.draws_of,
     culling.listed_indices,
 )
-KERNELS = (move, place_boxes, find_touching, find_sites, *CULLING, smeared)
+PICTURES = (*CULLING, smeared)
+MOTION = (move, place_boxes, find_touching, find_sites)
 
 
-def prepare_kernels() -> None:
-    """Load the kernels' machine code, or make it on the first start."""
-    for kernel in KERNELS:
+def prepare_kernels(*, rendering: bool = True) -> None:
+    """Load the kernels' machine code, or make it on the first start.
+
+    Args:
+        rendering: whether those of the cameras are needed, too.
+    """
+    for kernel in (*MOTION, *PICTURES) if rendering else MOTION:
         kernel.prepare()
+
+
+if __name__ == "__main__":
+    prepare_kernels()
