@@ -68,6 +68,12 @@ SENSOR_NOTES = {
     "sensor.other.radar": "the velocity is that at which the distance grows: what approaches has a negative one",
 }
 
+ABSENT_SENSORS = {
+    "sensor.other.rss": "it exists only in CARLA built with Intel's library",
+    "sensor.other.v2x": "the server has no model of radio between vehicles",
+    "sensor.other.v2x_custom": "the server has no model of radio between vehicles",
+}
+
 SMOKE_TESTS = [
     ("test_blueprint", "passes", "", "library"),
     ("test_client", "passes", "", "session"),
@@ -124,6 +130,7 @@ def main() -> None:
         known = name in SENSOR_FAMILIES or name == MEASURED_BY_CLIENT
         state = "works" if known else "refused at spawn"
         lines.append(f"| `{name}` | {state} | {SENSOR_NOTES.get(name, '')} |")
+    lines += [f"| `{name}` | not in the library | {reason} |" for name, reason in ABSENT_SENSORS.items()]
     idle = ", ".join(f"`{name}`" for name in sorted(ATTRIBUTES_WITHOUT_EFFECT))
     lines += ["", f"Attributes of sensors that are accepted and change nothing: {idle}."]
     lines += [

@@ -75,19 +75,16 @@ def get_pose_from_animation(simulator: Simulator, actor_id: Any) -> None:
 
 
 def get_actor_component_names(simulator: Simulator, actor_id: Any) -> list[str]:
-    simulator.world.actor(read_id(actor_id))
-    return [_ROOT]
+    return list(_components(simulator.world.actor(read_id(actor_id))))
 
 
 def get_actor_component_world_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
-    if component != _ROOT:
-        raise InvalidArgument(f"component {component!r} does not exist; actors of this server have {_ROOT!r}")
-    return pose_to_wire(simulator.world.pose_of(simulator.world.actor(read_id(actor_id))))
+    actor = simulator.world.actor(read_id(actor_id))
+    return pose_to_wire(compose(simulator.world.pose_of(actor), _component(actor, component)))
 
 
 def get_actor_component_relative_transform(simulator: Simulator, actor_id: Any, component: Any) -> list:
-    get_actor_component_world_transform(simulator, actor_id, component)
-    return pose_to_wire(_IDENTITY)
+    return pose_to_wire(_component(simulator.world.actor(read_id(actor_id)), component))
 
 
 def get_actor_bone_names(simulator: Simulator, actor_id: Any) -> list[str]:
@@ -125,6 +122,25 @@ def get_actor_socket_world_transforms(simulator: Simulator, actor_id: Any) -> li
 
 def get_actor_socket_relative_transforms(simulator: Simulator, actor_id: Any) -> list:
     return get_actor_socket_names(simulator, actor_id)
+
+
+def _components(actor: Actor) -> dict[str, Pose]:
+    """Component -> pose in the actor's frame. The names are CARLA's, which has many more: lamps, doors, ..."""
+    components: dict[str, Pose] = {_ROOT: _IDENTITY}
+    if isinstance(actor, Vehicle):
+        components["VehicleMesh"] = _IDENTITY
+    elif isinstance(actor, Walker):
+        components["CharacterMesh0"] = (0.0, 0.0, -actor.box.extent_m[2], 0.0, 0.0, 0.0)
+    return components
+
+
+def _component(actor: Actor, name: Any) -> Pose:
+    components, wanted = _components(actor), read_str(name, "component")
+    if wanted not in components:
+        raise InvalidArgument(
+            f"component {wanted!r} does not exist; {actor.type_id} {actor.actor_id} has {', '.join(components)}"
+        )
+    return components[wanted]
 
 
 def _gait(simulator: Simulator, walker: Walker) -> dict[str, Pose]:

@@ -296,8 +296,24 @@ def test_the_bones_of_a_car_are_its_wheels(server, wire, world, car):
     wheels = car.get_physics_control().wheels
     for (location, _), wheel in zip(poses[1:], wheels, strict=True):
         assert math.dist(location[:2], (wheel.position.x / 100.0, wheel.position.y / 100.0)) < 0.02
-    assert raw.value("get_actor_component_names", car.id) == ["root"]
     assert raw.value("get_actor_socket_names", car.id) == []
+
+
+def test_a_mesh_is_a_component_with_a_place_and_others_are_refused_by_name(server, wire, world, library, points, car):
+    walker = world.spawn_actor(library.find("walker.pedestrian.0001"), points[4])
+    world.tick()
+    assert car.get_component_names() == ["root", "VehicleMesh"]
+    assert car.get_component_world_transform("VehicleMesh").location.distance(car.get_location()) < 1e-3
+    assert walker.get_component_names() == ["root", "CharacterMesh0"]
+    feet = walker.get_component_world_transform("CharacterMesh0").location
+    assert walker.get_location().z - feet.z == pytest.approx(walker.bounding_box.extent.z, abs=1e-3)
+    below = walker.get_component_relative_transform("CharacterMesh0").location.z
+    assert below == pytest.approx(feet.z - walker.get_location().z, abs=1e-3)
+    for unknown in ("front-blinker-r-1", ["VehicleMesh"]):
+        answer = wire(server).call("get_actor_component_world_transform", car.id, unknown)
+        assert answer[0][0] == 0, unknown
+    with pytest.raises(RuntimeError, match=r"'front-blinker-r-1' does not exist.*VehicleMesh"):
+        car.get_component_world_transform("front-blinker-r-1")
 
 
 def test_doors_open_and_close_and_a_seventh_door_is_refused(server, wire, world, car):
