@@ -29,6 +29,23 @@ def test_garbage_closes_its_own_connection_and_nothing_else(server, world):
         world.tick()
 
 
+@pytest.mark.parametrize("levels", [200, 5_000, 1_000_000])
+def test_deep_nesting_is_refused_or_ends_its_own_connection_and_nothing_else(server, world, levels):
+    head = msgpack.packb([0, 1, "get_actors_by_id"])[1:]
+    nested = b"\x94" + head + b"\x92" + msgpack.packb([False]) + b"\x91" * levels + b"\x90"
+    with socket.create_connection(("127.0.0.1", server.port), 20.0) as peer:
+        try:
+            peer.sendall(nested)
+            data = peer.recv(4096)
+        except ConnectionError:
+            data = b""
+    if data:
+        answer = msgpack.unpackb(data)
+        assert answer[2] is None
+        assert answer[3][0][0] == 0
+    assert world.tick() > 0
+
+
 def test_an_unknown_procedure_is_answered_in_the_error_slot(server, wire):
     with pytest.raises(LookupError, match="could not find function 'fly_to_the_moon'"):
         wire(server).call("fly_to_the_moon", 1)
