@@ -51,7 +51,7 @@ class GuardConfig:
 
     Paint has the most room: what protection puts back looks moved to the network.
     """
-    least_lamp_lead: float = 0.0
+    least_lamp_lead: float = 0.2
     """Logarithm of the lamp's own colour over the strongest other one."""
     least_lane_agreement: float = 0.0
     """Correlation of the detail along lane paint."""
