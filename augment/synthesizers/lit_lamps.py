@@ -80,7 +80,9 @@ def lamps_through_air(
         light = _readable(emitted, air, left)
         head = result[:, *lamp.window]
         dark = heads[lamp.window] & ~lamp.lit
-        head[:, dark] *= np.minimum(1.0, _DARK_GLASS * np.median(light.max(0)) / (head[:, dark].max(0) + 1e-6))
+        # Detail laid over a dark tone may lie below black.
+        brightest = np.maximum(head[:, dark].max(0), 1e-6)
+        head[:, dark] *= np.minimum(1.0, _DARK_GLASS * np.median(light.max(0)) / brightest)
         head[:, lamp.lit] = light
     return result
 

@@ -145,15 +145,16 @@ def _protect(
     not_lamp = cv2.dilate(lamp.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     shown = after.copy()
     around = np.where(objects, np.float32(1.0), np.float32(_AROUND) * (seg != SemanticTag.SKY))
-    for region, tone_from, contrast_from in (
-        (paint, _ROAD[seg] + _LITTLE * paint, _ROAD[seg] + paint),
-        (objects, around, around),
+    for region, tone_from, contrast_from, own_hue in (
+        (paint, _ROAD[seg] + _LITTLE * paint, _ROAD[seg] + paint, True),
+        # Lamps among the objects would pull their hue.
+        (objects, around, around, False),
     ):
         if region.any():
             window = _around(region, side)
             counts = (tone_from * not_lamp)[window], (contrast_from * not_lamp)[window]
             pictures = before[:, *window], after[:, *window]
-            relit = _relit(region[window], *pictures, *counts, clear_share[window], side, contrast)
+            relit = _relit(region[window], *pictures, *counts, clear_share[window], side, contrast, own_hue)
             _add_feathered(shown[:, *window], region[window], relit)
     if lamp.any():
         lit = lamps_through_air(lamps, heads, before, shown, depth_m, clear_share, target, side)
@@ -172,11 +173,12 @@ def _relit(
     clear_share: np.ndarray,
     side: int,
     contrast: tuple[float, float],
+    own_hue: bool,
 ) -> np.ndarray:
     """(3, n) the region's pixels: the detail of `before` on the tone of `after`, both (3, H, W).
 
     `tone_from` and `contrast_from` (H, W) say how much each pixel counts for the tone and for the contrast;
-    `contrast` gives the least and the most of it.
+    `contrast` gives the least and the most of it; with `own_hue` what the variant shows keeps the variant's colour.
     """
     grey_before, grey_after = _grey(before), _grey(after)
 
@@ -199,6 +201,8 @@ def _relit(
     slope = np.clip(slope, contrast[0] * gain * clear_share[region], contrast[1] * gain)
     tint = tone_after / np.maximum(tone_before * gain, 1e-4)
     relit = tone_after + slope * np.clip(tint, 0.3, 3.0) * (before[:, region] - tone_before)
+    if not own_hue:
+        return relit
     return relit * _own_hue(region, relit, after, side) ** np.clip(_HUE_TRUST * shown_share, 0.0, 1.0)
 
 

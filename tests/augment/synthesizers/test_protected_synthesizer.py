@@ -83,6 +83,16 @@ def test_a_burning_lamp_in_fog_keeps_a_colour_that_can_be_read(with_depth: bool)
     assert shown[22, 12].min() > 60
 
 
+def test_the_housing_around_a_burning_lamp_keeps_its_grey():
+    frames = street()
+    for target, share in ((NIGHT, 0.25), (FOG, 0.8)):
+        variant = (frames.rgb * share).astype(np.uint8)
+        variant[0, 21:24, 11:15] = 24, 60, 50
+        shown = protect(frames, variant, [target])[0, 27:32, 10:16].astype(int)
+        assert np.ptp(shown, axis=-1).max() < 12
+        assert shown.max() < 60
+
+
 def test_dark_glass_in_the_sun_does_not_outshine_the_lamp():
     frames = street()
     frames.rgb[0, 28:30, 11:15] = 235, 20, 20
