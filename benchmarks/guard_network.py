@@ -7,8 +7,16 @@ The last drive of every store is left out; `python -m benchmarks.guard_limits` r
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import torch
+
+from augment.conditions import DOMINANT, Condition
+from augment.synthesizers.base import FrameBatch
+from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.training.content_change import ContentTrainingConfig, train_content_change
 from benchmarks.stopwatch import Stopwatch, machine_line
 from carla_agents.data.records import StoredFrame
@@ -20,8 +28,8 @@ CARD = """# Content-change network of the guard
 4x4 pixels where a vehicle, a person or lane paint came, went or moved.
 
 **Learned from** the embedded simulator alone: clear-day frames and their true re-renders under other conditions,
-256x144, default style, half of them corrupted by `augment/training/content_corruptions.py`. {steps} steps, last loss
-{last_loss:.3f}. Stores: {stores}.
+256x144, default style, and {repainted} variants by the shipped ControlNet with protected classes; half of them
+corrupted by `augment/training/content_corruptions.py`. {steps} steps, last loss {last_loss:.3f}. Stores: {stores}.
 
 **Use.** One of the checks of `augment.guard.Guard`. What it catches is measured with corruptions of another making
 by `python -m benchmarks.guard`.
@@ -38,15 +46,29 @@ def is_for_training(frame: StoredFrame) -> bool:
     return frame.route_id != frame.store.routes()[-1].route_id
 
 
+def repainter() -> Callable[[StoredFrame, str], np.ndarray]:
+    """Variants by the shipped ControlNet with protected classes."""
+    torch.set_num_threads(1)
+    synthesizer = ProtectedSynthesizer(EmbeddedSynthesizer.from_folder(default_embedded_folder()))
+
+    def repaint(frame: StoredFrame, condition: str) -> np.ndarray:
+        rgb, seg, depth_m = frame.load_rgb()[None], frame.load_seg()[None], frame.load_depth_m()[None]
+        batch = FrameBatch(rgb, seg, depth_m, (DOMINANT,), (frame.key,))
+        return synthesizer(batch, [Condition.parse(condition)], np.zeros(1, np.uint64))[0]
+
+    return repaint
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stores", type=Path, nargs="+", required=True, help="training stores with true variants")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=ContentTrainingConfig.steps)
+    parser.add_argument("--repainted", type=int, default=700, help="variants of the shipped ControlNet to learn from")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(machine_line())
-    config = ContentTrainingConfig(steps=options.steps, seed=options.seed)
+    config = ContentTrainingConfig(steps=options.steps, repainted=options.repainted, seed=options.seed)
     stores = [Store.read(root) for root in sorted(options.stores)]
 
     def show(done: int, loss: float) -> None:
@@ -54,12 +76,13 @@ def main() -> None:
             print(f"{done} of {config.steps} steps, loss {loss:.3f}", flush=True)
 
     with Stopwatch() as watch:
-        network, record = train_content_change(stores, config, is_for_training, show)
+        network, record = train_content_change(stores, config, is_for_training, show, repainter())
     network.save(options.out, record)
     card = CARD.format(
         parameters=network.parameter_count(),
         stores=", ".join(record["stores"]),
         steps=config.steps,
+        repainted=config.repainted,
         last_loss=record["last_loss"],
     )
     (options.out / "README.md").write_text(card, encoding="utf-8")

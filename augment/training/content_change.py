@@ -16,6 +16,7 @@ from augment.training.content_corruptions import TAGS_OF_KIND, Corrupted, Cutout
 from carla_agents.data.records import StoredFrame
 from carla_agents.data.store import Store
 from carla_agents.data.true_variants import RELIGHT
+from carla_agents.training.muon import Muon
 
 DEEDS = (
     "erase:vehicle",
@@ -23,27 +24,31 @@ DEEDS = (
     "move:vehicle",
     "erase:person",
     "insert:person",
+    "insert:person",
     "move:person",
     "shift:paint",
 )
+"""What is done to crops, all as often; people put in are hardest to see."""
 
 
 @dataclass(frozen=True)
 class ContentTrainingConfig:
     """How the network is trained."""
 
-    steps: int = 1600
+    steps: int = 5000
     """Optimizer steps."""
     batch_size: int = 16
     """Crops per step."""
     crop_px: tuple[int, int] = (128, 96)
     """Width and height of a crop; multiples of 8."""
-    learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
-    moments: int = 700
+    learning_rate: float = 1e-2
+    """Peak of Muon's rate in the one-cycle schedule."""
+    moments: int = 1400
     """At most so many frames of the stores are used, evenly spread."""
     conditions_per_moment: int = 3
     """Each is seen under so many conditions, chosen by seed."""
+    repainted: int = 0
+    """So many moments are seen as `repaint` makes them too, each under one condition."""
     clean_share: float = 0.45
     """Share of crops without corruption."""
     seed: int = 0
@@ -71,6 +76,7 @@ def train_content_change(
     config: ContentTrainingConfig,
     where: Callable[[StoredFrame], bool] | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    repaint: Callable[[StoredFrame, str], np.ndarray] | None = None,
 ) -> tuple[ContentChange, dict[str, Any]]:
     """Train the network.
 
@@ -79,20 +85,24 @@ def train_content_change(
         config: how.
         where: only frames of which this is true.
         on_step: called with (steps done, loss).
+        repaint: makes a variant (H, W, 3) uint8 of a frame under a condition by name, of the kind that the guard will
+            judge; what it makes counts as unchanged.
 
     Returns:
         the network, and a record of the run for `ContentChange.save`.
 
     Raises:
-        ValueError: the stores hold no true variants.
+        ValueError: the stores hold no true variants, or only one of `repaint` and `config.repainted` is given.
     """
+    if (repaint is None) != (config.repainted == 0):
+        raise ValueError(f"config.repainted is {config.repainted} and repaint is {repaint}; give both or neither")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    pairs = _load(stores, config, where)
+    pairs = _load(stores, config, where, repaint)
     cutouts = _cutouts(pairs, config.seed)
     network = ContentNetwork().train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps + 1)
+    optimizer = Muon(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False)
     losses = []
     for step in range(config.steps):
         rng = generator(config.seed, "content change", step)
@@ -117,7 +127,10 @@ def train_content_change(
 
 
 def _load(
-    stores: Sequence[Store], config: ContentTrainingConfig, where: Callable[[StoredFrame], bool] | None
+    stores: Sequence[Store],
+    config: ContentTrainingConfig,
+    where: Callable[[StoredFrame], bool] | None,
+    repaint: Callable[[StoredFrame, str], np.ndarray] | None,
 ) -> list[_Pair]:
     frames = [frame for store in stores for frame in store.frames(where)]
     frames = [frame for frame in frames if frame.store.variants(frame.key, synthesizer=RELIGHT)]
@@ -125,8 +138,7 @@ def _load(
         raise ValueError(
             f"no frame of {[str(store.root) for store in stores]} has true variants; record with --pairs"
         )
-    if len(frames) > config.moments:
-        frames = [frames[i] for i in np.linspace(0, len(frames) - 1, config.moments).round().astype(int)]
+    frames = _spread(frames, config.moments)
     pairs = []
     for frame in frames:
         variants = frame.store.variants(frame.key, synthesizer=RELIGHT)
@@ -134,7 +146,19 @@ def _load(
         source, seg = frame.load_rgb(), frame.load_seg()
         chosen = rng.permutation(len(variants))[: config.conditions_per_moment]
         pairs += [_Pair(source, variants[i].load_rgb(), seg, variants[i].condition) for i in chosen]
+    if repaint is not None:
+        for number, frame in enumerate(_spread(frames, config.repainted)):
+            conditions = sorted({v.condition for v in frame.store.variants(frame.key, synthesizer=RELIGHT)})
+            condition = conditions[number % len(conditions)]
+            pairs.append(_Pair(frame.load_rgb(), repaint(frame, condition), frame.load_seg(), condition))
     return pairs
+
+
+def _spread(frames: list[StoredFrame], most: int) -> list[StoredFrame]:
+    """At most so many of them, evenly spread."""
+    if len(frames) <= most:
+        return frames
+    return [frames[i] for i in np.linspace(0, len(frames) - 1, most).round().astype(int)]
 
 
 def _cutouts(pairs: list[_Pair], seed: int) -> dict[str, list[Cutout]]:

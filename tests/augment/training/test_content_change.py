@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from augment.seeds import generator
 from augment.synthesizers.check import drawn_scenes
 from augment.training.content_change import DEEDS, ContentTrainingConfig, train_content_change
 from augment.training.content_corruptions import corrupt, cut_out, degrade, things
+from carla_agents.data.records import StoredFrame
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
 from carla_agents.data.true_variants import RELIGHT, TRUE_SEED
@@ -70,6 +72,21 @@ def test_the_same_configuration_trains_the_same_network_and_it_survives_saving(t
         ContentChange.load(tmp_path / "absent")
 
 
+def test_what_a_synthesizer_makes_counts_as_unchanged(tmp_path: Path):
+    store, asked = record(tmp_path / "store"), []
+
+    def repaint(frame: StoredFrame, condition: str) -> np.ndarray:
+        asked.append((frame.key, condition))
+        return frame.load_rgb() // 3
+
+    _, record_of_run = train_content_change([store], replace(QUICK, repainted=2), repaint=repaint)
+    assert [condition for _, condition in asked] == ["clear-night"] * 2
+    assert record_of_run["pairs"] == 5
+    for config, made_by in ((QUICK, repaint), (replace(QUICK, repainted=2), None)):
+        with pytest.raises(ValueError, match="give both or neither"):
+            train_content_change([store], config, repaint=made_by)
+
+
 def test_stores_without_true_variants_are_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="record with --pairs"):
         train_content_change([record(tmp_path / "store", variants=False)], QUICK)
@@ -77,7 +94,7 @@ def test_stores_without_true_variants_are_refused(tmp_path: Path):
         ContentTrainingConfig(crop_px=(100, 96))
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("deed", sorted(set(DEEDS)))
 def test_a_corruption_changes_the_picture_where_it_says(deed: str):
     scene = drawn_scenes(1, (160, 96), DOMINANT)
     rgb, seg = scene.rgb[0], scene.seg[0].copy()
