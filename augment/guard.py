@@ -32,32 +32,29 @@ class GuardConfig:
 
     least_labels: dict[str, float] = field(
         default_factory=lambda: {
-            "road": 0.8,
-            "lane_paint": 0.25,
-            "sidewalk": 0.2,
-            "building": 0.3,
-            "vegetation": 0.3,
-            "person": 0.2,
+            "road": 0.88,
+            "lane_paint": 0.45,
+            "sidewalk": 0.35,
+            "building": 0.6,
+            "vegetation": 0.45,
+            "person": 0.35,
             "vehicle": 0.25,
         }
     )
     """Class of the segmenter -> share of the source's intersection over union that must be left."""
-    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 560.0, "person": 160.0})
+    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 180.0, "person": 60.0})
     """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
-    least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.08, "person": 0.01})
+    least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.15, "person": 0.01})
     """Share of each large vehicle or person that must still be read as one."""
-    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.4, "person": 2.3, "paint": 4.0})
-    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit).
-
-    Paint has the most room: what protection puts back looks moved to the network.
-    """
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 1.8, "person": 2.0, "paint": 1.2})
+    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
     least_lamp_lead: float = 0.2
     """Logarithm of the lamp's own colour over the strongest other one."""
-    least_lane_agreement: float = 0.0
+    least_lane_agreement: float = 0.1
     """Correlation of the detail along lane paint."""
-    most_lane_shift_gain: float = 0.08
+    most_lane_shift_gain: float = 0.05
     """How much better shifted paint may agree."""
-    least_condition: float = 0.12
+    least_condition: float = 0.15
     """Probability of the wanted condition; conditions that the classifier does not know are not judged."""
     most_flicker: float = 0.25
     """Change between consecutive frames beyond that of the source, as a share of the brightness."""
