@@ -16,17 +16,14 @@ def lamp_figures(source: np.ndarray, seg: np.ndarray, variant: np.ndarray, least
         least_px: smaller heads are not judged.
 
     Returns:
-        `lamps`: heads whose colour is told for certain in the source; `lamp_lead` (only with at least one): natural
+        `lamps`: heads whose colour is told in the source; `lamp_lead` (only with at least one): natural
         logarithm of the coloured light of the source's colour over that of the strongest other colour in the variant,
         of the worst head. Above 0 the colour is the same, below 0 another colour burns.
     """
     leads = []
     for before, after in zip(lamp_colours(source, seg, least_px), lamp_colours(variant, seg, least_px), strict=True):
-        if before.colour is None:
-            continue
-        at = COLOURS.index(before.colour)
-        if _lead(before, at) >= _CERTAIN:
-            leads.append(_lead(after, at))
+        if before.colour is not None:
+            leads.append(_lead(after, COLOURS.index(before.colour)))
     return {"lamps": float(len(leads)), **({"lamp_lead": min(leads)} if leads else {})}
 
 
@@ -37,5 +34,3 @@ def _lead(lamp: Lamp, at: int) -> float:
 
 _NOTHING = 0.05
 """Coloured light that a dark head may show: where neither picture shows any, nothing has changed."""
-_CERTAIN = 0.4
-"""Lead from which on the colour in the source is believed: below it sunlit glass can pass for a lamp."""
