@@ -1,8 +1,9 @@
 """The guard: does a variant still show what its labels say, under the condition that was asked for?
 
 Every check gives figures; a figure beyond its limit rejects the variant and names the reason. The limits were read
-off true re-renders of the training towns, on drives that no network of the guard has learned from
-(`benchmarks/guard_limits.py`), so that about one true picture in a hundred falls beyond each of them.
+off true re-renders of the training towns, on drives that the content network has not learned from
+(`benchmarks/guard_limits.py`), so that one or two true pictures in a hundred fall beyond each of them. The segmenter
+has seen those drives, so what it reads has some more room.
 """
 
 from __future__ import annotations

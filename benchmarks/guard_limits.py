@@ -1,7 +1,7 @@
 """Figures that the guard's checks give for true re-renders: quantiles to read its limits off.
 
-The frames are of the training towns, of drives that the guard's network has not learned from
-(`benchmarks.guard_network`).
+The frames are of the training towns, of drives that the content network has not learned from
+(`benchmarks.guard_network`); the shipped segmenter has.
     python -m benchmarks.guard_limits --stores runs/generator-data/train-*
 """
 

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--stores", type=Path, nargs="+", required=True, help="training stores with true variants")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=ContentTrainingConfig.steps)
-    parser.add_argument("--repainted", type=int, default=700, help="variants of the shipped ControlNet to learn from")
+    parser.add_argument("--repainted", type=int, default=600, help="variants of the shipped ControlNet to learn from")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(machine_line())

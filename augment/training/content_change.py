@@ -35,7 +35,7 @@ DEEDS = (
 class ContentTrainingConfig:
     """How the network is trained."""
 
-    steps: int = 5000
+    steps: int = 4000
     """Optimizer steps."""
     batch_size: int = 16
     """Crops per step."""
@@ -102,7 +102,9 @@ def train_content_change(
     cutouts = _cutouts(pairs, config.seed)
     network = ContentNetwork().train()
     optimizer = Muon(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
+    )
     losses = []
     for step in range(config.steps):
         rng = generator(config.seed, "content change", step)
