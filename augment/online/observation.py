@@ -66,6 +66,7 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
     ) -> None:
         RecordConstructorArgs.__init__(
             self,
+            _disable_deepcopy=True,  # a synthesizer's engine cannot be copied
             conditions=tuple(conditions),
             synthesizer=synthesizer,
             backend=backend,

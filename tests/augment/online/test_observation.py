@@ -65,6 +65,18 @@ def test_relight_runs_through_the_same_wrapper_and_is_the_simulators_answer(shar
         AugmentObservation(shared, synthesizer="relight", overlap="warp")
 
 
+def test_a_synthesizer_that_cannot_be_copied_is_used_as_it_is(shared):
+    class Engine(Darken):
+        def __deepcopy__(self, memo):
+            raise TypeError("a session of the engine cannot be copied")
+
+    engine = Engine()
+    env = AugmentObservation(shared, synthesizer=engine)
+    env.reset(seed=1)
+    env.step(GAS)
+    assert len(engine.calls) == 2
+
+
 @pytest.mark.parametrize("trouble", ["raise", "nan"])
 def test_a_synthesizer_that_fails_mid_episode_leaves_the_simulator_usable(shared, trouble):
     env = AugmentObservation(shared, synthesizer=Darken(trouble={2: trouble}))
