@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +33,7 @@ _NEIGHBOUR_M = 20.0  # two of the longest vehicles touch at less
 _REMEMBERED_TICKS = 20  # what left is still known that long by its box
 
 
-class Population:
+class Population(ABC):
     """A town and the actors in it; `World` lets time pass for them.
 
     Attributes:
@@ -253,21 +254,21 @@ class Population:
 
     # what measures is no part of this
 
+    @abstractmethod
     def _admit(self, sensor: Sensor) -> None:
         """A sensor has come.
 
         Raises:
             InvalidArgument: it cannot be measured.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _dismiss(self, sensor: Sensor) -> None:
         """A sensor has been destroyed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _scenery_changed(self) -> None:
         """The town shows other scenery now."""
-        raise NotImplementedError
 
     # inside
 
