@@ -232,16 +232,19 @@ def test_an_agent_driven_by_workers_has_the_records_of_one_driven_here(routes, t
     assert records(tmp_path / "1.json") == records(tmp_path / "2.json") == here
 
 
+MIDWAY = "until grep -qs route_completion_pct {results}; do sleep 0.1; done; sleep 0.5"
+"""The first of three drives has been written down and the second goes on."""
+
 FAULTS = {
     "slow": 'sleep 4\nexec {server} "$@"\n',
     "orphan": '{server} "$@" &\nexit 0\n',
-    "hang": '{server} "$@" &\nif mkdir {flag} 2>/dev/null; then sleep 12; kill -STOP $!; fi\nwait\n',
+    "hang": '{server} "$@" &\nif mkdir {flag} 2>/dev/null; then {midway}; kill -STOP $!; fi\nwait\n',
     "leak": (
-        "if mkdir {flag} 2>/dev/null; then {python} -c 'import time; time.sleep(12); h = bytearray(2500 * 2**20); "
+        "if mkdir {flag} 2>/dev/null; then {python} -c 'import time; time.sleep(2); h = bytearray(2500 * 2**20); "
         'time.sleep(3600)\' & fi\nexec {server} "$@"\n'
     ),
     "drop a sensor frame": '{dropping} {flag} --map TownGrid CarlaUE4 "$@"\n',
-    "crash": '{server} "$@" &\nif mkdir {flag} 2>/dev/null; then sleep 12; kill -KILL $!; fi\nwait\n',
+    "crash": '{server} "$@" &\nif mkdir {flag} 2>/dev/null; then {midway}; kill -KILL $!; fi\nwait\n',
 }
 
 
@@ -266,7 +269,14 @@ def test_a_launched_simulator_may_misbehave_once_and_the_records_are_those_of_a_
     root.mkdir()
     server = f"{sys.executable} -m carla_server.launcher --map TownGrid CarlaUE4"
     dropping = f"exec {sys.executable} {Path(__file__).with_name('server_that_drops.py')}"
-    words = {"server": server, "dropping": dropping, "flag": tmp_path / "flag", "python": sys.executable}
+    midway = MIDWAY.format(results=tmp_path / "r.json")
+    words = {
+        "server": server,
+        "dropping": dropping,
+        "flag": tmp_path / "flag",
+        "python": sys.executable,
+        "midway": midway,
+    }
     script = root / "CarlaUE4.sh"
     script.write_text("#!/bin/sh\n" + FAULTS[fault].format(**words))
     script.chmod(0o755)
