@@ -41,7 +41,7 @@ NAMED_APART = ("lane paint", "traffic light", "person")
 LEAST_OBJECT_PX = 60
 INFERENCE_THREADS = 2
 HARD = ("clear-night", "rain-day", "rain-night")
-LARGE = SmallSegmenterConfig(widths=(76, 152, 304, 408))
+LARGE = SmallSegmenterConfig(widths=(80, 160, 288, 416))
 EVERYTHING = SegmentationSetConfig(split=None, synthesizers=(RELIGHT,), balance="condition-and-class")
 HELD_OUT = SegmentationSetConfig(
     split=None, conditions=tuple(condition.name for condition in CORE12), synthesizers=(RELIGHT,)

@@ -59,15 +59,22 @@ def _orthogonal(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
     matrix = matrix.T if tall else matrix
     matrix = matrix / (matrix.norm() + 1e-7)
     square = matrix @ matrix.T
-    factor = torch.eye(len(square), dtype=square.dtype, device=square.device)
-    for _ in range(_ITERATIONS):  # Newton-Schulz on the small square: half the work of iterating on the matrix
-        polynomial = -4.7750 * square + 2.0315 * square @ square
-        polynomial.diagonal().add_(3.4445)
-        factor = polynomial @ factor
+    polynomial = _polynomial(square)
+    factor = polynomial
+    for _ in range(_ITERATIONS - 1):  # Newton-Schulz on the small square: half the work of iterating on the matrix
         square = polynomial @ square @ polynomial
+        polynomial = _polynomial(square)
+        factor = polynomial @ factor
     matrix = factor @ matrix
     scale = _RMS * max(matrix.shape) ** 0.5
     return (matrix.T if tall else matrix).reshape(gradient.shape) * scale
+
+
+def _polynomial(square: Tensor) -> Tensor:
+    """What one iteration multiplies the matrix by."""
+    polynomial = torch.addmm(square, square, square, beta=-4.7750, alpha=2.0315)
+    polynomial.diagonal().add_(3.4445)
+    return polynomial
 
 
 def _adaptive(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
