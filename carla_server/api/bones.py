@@ -20,8 +20,9 @@ from carla_server.wire.structs import (
     read_str,
 )
 from carla_server.world.actors import Actor, Vehicle, Walker
+from carla_server.world.pieces import feet_of, note_pieces, walker_bones, walker_gait
 from carla_server.world.poses import compose
-from carla_server.world.skeleton import BONE_NAMES, blend, gait, in_component
+from carla_server.world.skeleton import BONE_NAMES, in_component
 
 _ROOT = "root"
 _IDENTITY: Pose = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -33,9 +34,9 @@ _BASE = "Vehicle_Base"
 def get_bones_transform(simulator: Simulator, actor_id: Any) -> list:
     """carla.WalkerBoneControlOut: each bone's name and pose in the world, in the body's frame and in the parent's."""
     walker = walker_of(simulator, actor_id)
-    relative = _relative_pose(simulator, walker)
+    relative = walker_bones(simulator.world, walker)
     component = in_component(relative)
-    feet = _feet(simulator, walker)
+    feet = feet_of(simulator.world, walker)
     bones = [
         [
             name,
@@ -61,17 +62,21 @@ def set_bones_transform(simulator: Simulator, actor_id: Any, bones: Any) -> None
             )
         wanted[name] = read_pose(transform, f"transform of bone {name}")
     walker.pose_of_client.relative.update(wanted)
+    note_pieces(simulator.world, walker)
 
 
 def blend_pose(simulator: Simulator, actor_id: Any, weight: Any) -> None:
     """0 shows the walker's own gait, 1 the pose that the client set, values between mix them."""
-    walker_of(simulator, actor_id).pose_of_client.weight = read_float(weight, "blend", 0.0, 1.0)
+    walker = walker_of(simulator, actor_id)
+    walker.pose_of_client.weight = read_float(weight, "blend", 0.0, 1.0)
+    note_pieces(simulator.world, walker)
 
 
 def get_pose_from_animation(simulator: Simulator, actor_id: Any) -> None:
     """Make the pose of this moment the client's pose, as a start for changes."""
     walker = walker_of(simulator, actor_id)
-    walker.pose_of_client.relative = _gait(simulator, walker)
+    walker.pose_of_client.relative = walker_gait(simulator.world, walker)
+    note_pieces(simulator.world, walker)
 
 
 def get_actor_component_names(simulator: Simulator, actor_id: Any) -> list[str]:
@@ -94,14 +99,14 @@ def get_actor_bone_names(simulator: Simulator, actor_id: Any) -> list[str]:
 def get_actor_bone_world_transforms(simulator: Simulator, actor_id: Any) -> list:
     """Poses in the world, in the order of the names."""
     actor = simulator.world.actor(read_id(actor_id))
-    origin = _feet(simulator, actor) if isinstance(actor, Walker) else simulator.world.pose_of(actor)
+    origin = feet_of(simulator.world, actor) if isinstance(actor, Walker) else simulator.world.pose_of(actor)
     return [pose_to_wire(compose(origin, pose)) for pose in _bones(simulator, actor).values()]
 
 
 def get_actor_bone_relative_transforms(simulator: Simulator, actor_id: Any) -> list:
     """Poses in the parent's frame (walkers) or the vehicle's, in the order of the names."""
     actor = simulator.world.actor(read_id(actor_id))
-    bones = _relative_pose(simulator, actor) if isinstance(actor, Walker) else _bones(simulator, actor)
+    bones = walker_bones(simulator.world, actor) if isinstance(actor, Walker) else _bones(simulator, actor)
     return [pose_to_wire(pose) for pose in bones.values()]
 
 
@@ -143,25 +148,10 @@ def _component(actor: Actor, name: Any) -> Pose:
     return components[wanted]
 
 
-def _gait(simulator: Simulator, walker: Walker) -> dict[str, Pose]:
-    fleet = simulator.world.walkers
-    row = fleet.index_of(walker.actor_id)
-    x_mps, y_mps, _ = fleet.velocity_mps[row].tolist()
-    return gait(2.0 * walker.box.extent_m[2], float(fleet.stride_m[row]), math.hypot(x_mps, y_mps))
-
-
-def _relative_pose(simulator: Simulator, walker: Walker) -> dict[str, Pose]:
-    return blend(_gait(simulator, walker), walker.pose_of_client)
-
-
-def _feet(simulator: Simulator, walker: Actor) -> Pose:
-    return compose(simulator.world.pose_of(walker), (0.0, 0.0, -walker.box.extent_m[2], 0.0, 0.0, 0.0))
-
-
 def _bones(simulator: Simulator, actor: Actor) -> dict[str, Pose]:
     """Bone -> pose in the actor's frame (walkers: from the feet); empty for what has no bones."""
     if isinstance(actor, Walker):
-        return in_component(_relative_pose(simulator, actor))
+        return in_component(walker_bones(simulator.world, actor))
     if not isinstance(actor, Vehicle):
         return {}
     fleet = simulator.world.vehicles

@@ -18,6 +18,7 @@ from carla_server.wire.structs import (
     read_int,
     read_vehicle_control,
 )
+from carla_server.world.pieces import set_open_doors
 
 _ALL_DOORS = 6
 _DOORS = 6
@@ -89,11 +90,13 @@ def show_vehicle_debug_telemetry(simulator: Simulator, actor_id: Any, enabled: A
 
 
 def open_vehicle_door(simulator: Simulator, actor_id: Any, door: Any) -> None:
-    vehicle_of(simulator, actor_id).open_doors |= _door_bits(door)
+    vehicle = vehicle_of(simulator, actor_id)
+    set_open_doors(simulator.world, vehicle, vehicle.open_doors | _door_bits(door))
 
 
 def close_vehicle_door(simulator: Simulator, actor_id: Any, door: Any) -> None:
-    vehicle_of(simulator, actor_id).open_doors &= ~_door_bits(door)
+    vehicle = vehicle_of(simulator, actor_id)
+    set_open_doors(simulator.world, vehicle, vehicle.open_doors & ~_door_bits(door))
 
 
 def get_wheel_steer_angle(simulator: Simulator, actor_id: Any, wheel: Any) -> float:

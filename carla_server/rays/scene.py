@@ -18,7 +18,9 @@ from embreex.rtcore import EmbreeDevice
 from carla_server.rays.caster import TriangleCaster
 from carla_server.rays.triangles import blueprint_triangles, town_triangles
 from carla_server.render.scenery import LIGHT_INSTANCE_OFFSET, SIGN_INSTANCE_OFFSET
-from carla_server.world.actors import Actor, TrafficLight, TrafficSign
+from carla_server.render.shapes.pieces import DOORWAYS
+from carla_server.world.actors import Actor, TrafficLight, TrafficSign, Walker
+from carla_server.world.pieces import Piece, pieces_of
 from carla_server.world.poses import rotation_matrix
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class RayScene:
         self._device: EmbreeDevice | None = None
         self._town: Town | None = None
         self._static: TriangleCaster | None = None
-        self._shapes: dict[tuple[str, tuple[float, float, float]], TriangleCaster] = {}
+        self._shapes: dict[tuple[str, tuple[float, float, float], str], TriangleCaster] = {}
         self._furniture_ids = np.zeros(_INSTANCES, np.uint32)
         self._furniture_of = -1
 
@@ -103,7 +105,7 @@ class RayScene:
         )
         hits.actor_id[:] = self._ids_of_furniture(world)[hits.instance]
         for actor, offset in _solid_ahead(world, origin, directions, range_m):
-            self._cast_at(world, actor, offset, directions, range_m, hits)
+            self._cast_at(world, actor, offset, origin, directions, range_m, hits)
         length = np.linalg.norm(hits.normal, axis=1, keepdims=True)
         hits.normal[:] /= np.maximum(length, np.float32(1e-12))
         away = np.einsum("nk,nk->n", hits.normal, directions) > 0.0
@@ -115,12 +117,33 @@ class RayScene:
         world: World,
         actor: Actor,
         offset: np.ndarray,
+        origin: np.ndarray,
         directions: np.ndarray,
         range_m: float,
         hits: RayHits,
     ) -> None:
         """Let one actor, at an offset from the rays' start, stand in the way of the rays whose hits are given."""
-        shape = self._shape(actor)
+        owner = world.in_pieces.get(actor.actor_id)
+        if not isinstance(owner, Walker):  # whose pieces are drawn instead of the whole
+            self._cast_at_shape(world, actor, None, offset, directions, range_m, hits)
+        if owner is None:
+            return
+        for piece in pieces_of(world, owner):
+            if piece.name not in DOORWAYS:  # they lie on the body's skin
+                away = np.array(piece.pose[:3]) - origin
+                self._cast_at_shape(world, actor, piece, away, directions, range_m, hits)
+
+    def _cast_at_shape(
+        self,
+        world: World,
+        actor: Actor,
+        piece: Piece | None,
+        offset: np.ndarray,
+        directions: np.ndarray,
+        range_m: float,
+        hits: RayHits,
+    ) -> None:
+        shape = self._shape(actor, "" if piece is None else piece.name)
         radius_m, away_m = shape.radius_m, float(np.linalg.norm(offset))
         if away_m - radius_m > range_m:
             return
@@ -131,9 +154,10 @@ class RayScene:
             rays = rays[hits.distance_m[rays] > away_m - radius_m]
         if not len(rays):
             return
-        turn = rotation_matrix(*world.pose_of(actor)[3:])
+        pose = world.pose_of(actor) if piece is None else piece.pose
+        turn = rotation_matrix(*pose[3:])
         local = -(turn.T @ offset)
-        if bool((np.abs(local - actor.box.center_m) < actor.box.extent_m).all()):
+        if piece is None and bool((np.abs(local - actor.box.center_m) < actor.box.extent_m).all()):
             return
         reach = np.minimum(hits.distance_m[rays], np.float32(range_m))
         crossings = shape.first(local, directions[rays] @ turn.astype(np.float32), reach)
@@ -146,8 +170,8 @@ class RayScene:
         hits.tag[rays] = np.where(own_tag == 0, np.uint8(actor.semantic_tags[-1]), own_tag)
         hits.normal[rays] = crossings.normal[met] @ turn.T.astype(np.float32)
 
-    def _shape(self, actor: Actor) -> TriangleCaster:
-        key = (actor.type_id, actor.box.extent_m)
+    def _shape(self, actor: Actor, piece: str = "") -> TriangleCaster:
+        key = (actor.type_id, actor.box.extent_m, piece)
         if key not in self._shapes:
             self._shapes[key] = TriangleCaster(self._device, blueprint_triangles(*key))
         return self._shapes[key]

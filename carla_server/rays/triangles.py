@@ -9,6 +9,7 @@ import numpy as np
 from carla_server.render.scenery import LIGHT_INSTANCE_OFFSET, build_scenery
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.shapes.pieces import piece_mesh
 from carla_server.roads.mesh import Mesh
 from carla_server.roads.town import Town
 
@@ -60,13 +61,16 @@ def town_triangles(town: Town) -> Triangles:
     )
 
 
-def blueprint_triangles(blueprint_id: str, extent_m: tuple[float, float, float]) -> Triangles:
+def blueprint_triangles(blueprint_id: str, extent_m: tuple[float, float, float], piece: str = "") -> Triangles:
     """The shape of a vehicle, walker or prop in its own frame, as the cameras draw it near by.
 
     Args:
         blueprint_id: any; unknown ones get the shape of their kind.
         extent_m: half lengths of its box.
+        piece: only this piece of it, by `shapes.pieces`; empty for the whole.
     """
+    if piece:
+        return Triangles.of(piece_mesh(blueprint_id, extent_m, piece).vertices)
     return Triangles.of(shape_builder(blueprint_id)(extent_m, _DETAIL).vertices)
 
 

@@ -17,6 +17,7 @@ from carla_server.recorder.recorder import CM_PER_M
 from carla_server.recorder.recording import Frame, Recording
 from carla_server.wire.structs import ActorDescription, InvalidArgument, Pose
 from carla_server.world.actors import Actor, TrafficLight, TrafficSign, Vehicle, Walker
+from carla_server.world.pieces import set_open_doors
 from carla_server.world.poses import compose, relative
 from carla_server.world.world import World
 
@@ -140,7 +141,7 @@ class Replayer:
         for recorded_id, open_doors in frame.table(Packet.DOORS).tolist():
             vehicle = self._replayed(world, recorded_id)
             if isinstance(vehicle, Vehicle):
-                vehicle.open_doors = open_doors
+                set_open_doors(world, vehicle, open_doors)
 
     def _add(self, world: World, actor: ActorAdded, parent: ActorAdded | None, parent_id: int) -> None:
         pose = _pose_of_birth(actor)

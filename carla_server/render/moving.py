@@ -12,6 +12,7 @@ from carla_server.render.camera import Viewpoint
 from carla_server.render.geometry import InstanceBatch
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
+from carla_server.render.shapes.pieces import piece_mesh
 
 
 class MovingThings:
@@ -32,16 +33,21 @@ class MovingThings:
 
     def mesh_id(self, blueprint_id: str, extent_m: Sequence[float]) -> int:
         """See `Renderer.mesh_id`."""
-        extent = np.asarray(extent_m, np.float64)
-        if extent.shape != (3,) or not np.isfinite(extent).all() or (extent <= 0).any() or (extent > 50).any():
-            raise ValueError(f"extent_m of {blueprint_id} must be three numbers in (0, 50] metres, got {extent_m}")
-        key = (blueprint_id, tuple(np.round(extent, 3)))
+        size = _checked(blueprint_id, extent_m)
+        key = (blueprint_id, tuple(np.round(size, 3)))
         if key not in self._mesh_ids:
             build = shape_builder(blueprint_id)
-            size = (float(extent[0]), float(extent[1]), float(extent[2]))
             levels = tuple(build(size, detail) for detail in range(LEVELS))
             self._mesh_ids[key] = self._library.add(levels)
             self._nose_m[self._mesh_ids[key]] = size[0]
+        return self._mesh_ids[key]
+
+    def piece_id(self, blueprint_id: str, extent_m: Sequence[float], piece: str) -> int:
+        """See `Renderer.piece_id`."""
+        size = _checked(blueprint_id, extent_m)
+        key = (f"{piece} of {blueprint_id}", tuple(np.round(size, 3)))
+        if key not in self._mesh_ids:
+            self._mesh_ids[key] = self._library.add((piece_mesh(blueprint_id, size, piece),))
         return self._mesh_ids[key]
 
     def set_actors(self, actors: np.ndarray) -> None:
@@ -75,3 +81,10 @@ class MovingThings:
     def beams(self, view: Viewpoint) -> Beams:
         """Headlamps whose light this view may see."""
         return headlamp_beams(self._actors, self._nose_m, view)
+
+
+def _checked(blueprint_id: str, extent_m: Sequence[float]) -> tuple[float, float, float]:
+    extent = np.asarray(extent_m, np.float64)
+    if extent.shape != (3,) or not np.isfinite(extent).all() or (extent <= 0).any() or (extent > 50).any():
+        raise ValueError(f"extent_m of {blueprint_id} must be three numbers in (0, 50] metres, got {extent_m}")
+    return float(extent[0]), float(extent[1]), float(extent[2])

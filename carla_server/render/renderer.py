@@ -84,6 +84,18 @@ class Renderer:
         """
         return self._moving.mesh_id(blueprint_id, extent_m)
 
+    def piece_id(self, blueprint_id: str, extent_m: Sequence[float], piece: str) -> int:
+        """Number of the mesh of a piece that moves by itself (see `shapes.pieces`); built on first use.
+
+        Args:
+            blueprint_id, extent_m: of the whole, as for `mesh_id`.
+            piece: an open door's leaf or doorway, or a bone's limb.
+
+        Raises:
+            ValueError: extents as for `mesh_id`, or there is no such piece.
+        """
+        return self._moving.piece_id(blueprint_id, extent_m, piece)
+
     def set_actors(self, actors: np.ndarray) -> None:
         """Take the moving things of the next pictures, (N,) ACTOR_DTYPE.
 

@@ -10,6 +10,7 @@ import numpy as np
 from carla_server.render.actors import ACTOR_DTYPE, VehicleLight
 from carla_server.sensors.picture_source import PictureSource
 from carla_server.world.actors import Actor, TrafficSign, Vehicle
+from carla_server.world.pieces import Piece, pieces_of
 
 if TYPE_CHECKING:
     from carla_server.world.world import World
@@ -31,7 +32,11 @@ class DrawnActors:
         self._described_since = -1
 
     def of(self, world: World, renderer: PictureSource) -> np.ndarray:
-        """Vehicles, then walkers, then visible props, (N,) ACTOR_DTYPE; the next call writes into the same array."""
+        """Vehicles, walkers, visible props, then pieces of them that move by themselves, each with its owner's ids.
+
+        Returns:
+            (N,) ACTOR_DTYPE; the next call may write into the same array.
+        """
         if self._described_since != world.actors_changed:
             self._described_since = world.actors_changed
             self._props = [actor for actor in world.other_actors if _is_prop(actor)]
@@ -59,7 +64,31 @@ class DrawnActors:
         for row, actor in enumerate(self._props, len(fleet) + len(walkers)):
             self._array["position_m"][row] = actor.pose[:3]
             self._array["rotation_deg"][row] = actor.pose[3:]
-        return self._array
+        return self._with_pieces(world, renderer) if world.in_pieces else self._array
+
+    def _with_pieces(self, world: World, renderer: PictureSource) -> np.ndarray:
+        owners: list[int] = []
+        pieces: list[tuple[int, Piece]] = []
+        roots: list[tuple[int, int, Piece]] = []
+        for actor in world.in_pieces.values():
+            is_vehicle = isinstance(actor, Vehicle)
+            fleet = world.vehicles if is_vehicle else world.walkers
+            owner = fleet.index_of(actor.actor_id) + (0 if is_vehicle else len(world.vehicles))
+            for piece in pieces_of(world, actor):
+                mesh = renderer.piece_id(actor.type_id, actor.box.extent_m, piece.name)
+                if not is_vehicle and (not roots or roots[-1][0] != owner):
+                    roots.append((owner, mesh, piece))  # a walker's first piece is drawn in place of its body
+                    continue
+                owners.append(owner)
+                pieces.append((mesh, piece))
+        array = np.concatenate((self._array, self._array[owners]))
+        first = len(self._array)
+        array["lights"][first:] = 0
+        for row, mesh, piece in [*roots, *((first + row, *piece) for row, piece in enumerate(pieces))]:
+            array["mesh"][row] = mesh
+            array["position_m"][row] = piece.pose[:3]
+            array["rotation_deg"][row] = piece.pose[3:]
+        return array
 
 
 def braking(world: World) -> np.ndarray:

@@ -7,7 +7,7 @@ in [-2, 2], where 2 is the whole width or height. So in pixels
     right = 0.5 * width * x,    down = -0.5 * height * y.
 
 `carla.Image` and its colour conversion are fed with these values. What moves is the camera and each actor as a
-whole; legs and wheels are carried along without their own motion.
+whole; legs, wheels and doors are carried along without their own motion.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ def _motion(
 
 def _moved(now: Instant, before: Instant) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Actors of both instants that have moved: instance -> rotation and shift back in time."""
-    earlier = {int(number): row for row, number in enumerate(before.actors["instance"])}
+    earlier, later = _first_rows(before.actors), _first_rows(now.actors)
     moved = {}
-    for row, number in enumerate(now.actors["instance"].tolist()):
+    for number, row in later.items():
         then = earlier.get(number)
         if then is None:
             continue
@@ -116,3 +116,11 @@ def _moved(now: Instant, before: Instant) -> dict[int, tuple[np.ndarray, np.ndar
         turn = rotation_matrix(b["rotation_deg"]) @ rotation_matrix(a["rotation_deg"]).T
         moved[number] = (turn, b["position_m"].astype(np.float64) - turn @ a["position_m"])
     return moved
+
+
+def _first_rows(actors: np.ndarray) -> dict[int, int]:
+    """Instance -> row of the actor itself; its pieces come behind it."""
+    rows: dict[int, int] = {}
+    for row, number in enumerate(actors["instance"].tolist()):
+        rows.setdefault(number, row)
+    return rows

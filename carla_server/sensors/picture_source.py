@@ -18,6 +18,9 @@ class PictureSource(RelightSource, Protocol):
     def mesh_id(self, blueprint_id: str, extent_m: tuple[float, float, float]) -> int:
         """Number of the mesh for a blueprint."""
 
+    def piece_id(self, blueprint_id: str, extent_m: tuple[float, float, float], piece: str) -> int:
+        """Number of the mesh for a piece of a blueprint."""
+
     def set_traffic_lights(self, states: np.ndarray, actor_ids: np.ndarray | None = None) -> None:
         """Take (n_sites,) uint8 states and ids for the instance camera."""
 

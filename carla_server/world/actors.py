@@ -93,7 +93,8 @@ class Vehicle(Actor):
 
     Attributes:
         light_state: bits of carla.VehicleLightState.
-        open_doors: bits by carla.VehicleDoor.
+        open_doors: bits by carla.VehicleDoor; change them by `pieces.set_open_doors`.
+        door_opened_s: swinging door that is open -> episode time when it was opened.
         color: (r, g, b) bytes.
         keeps_control: whether a command acts until the next one (blueprint attribute sticky_control).
         ackermann: drives it while a client commands speeds instead of pedals.
@@ -103,6 +104,7 @@ class Vehicle(Actor):
 
     light_state: int = 0
     open_doors: int = 0
+    door_opened_s: dict[int, float] = field(default_factory=dict)
     color: tuple[int, int, int] = (17, 37, 103)
     keeps_control: bool = True
     ackermann: AckermannDriver = field(default_factory=AckermannDriver)

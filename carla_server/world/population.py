@@ -47,6 +47,7 @@ class Population(ABC):
         friction: places where tyres have another friction.
         ackermann: drivers of the vehicles under Ackermann commands, by their ids.
         turned_by_hand: vehicles of which a client turned wheels, by their ids.
+        in_pieces: vehicles with open doors and walkers that a client poses, by their ids; see `pieces`.
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         town: the map without what is hidden of its scenery; whole_town: with all of it.
         hidden_scenery: instance numbers of what is hidden.
@@ -80,6 +81,7 @@ class Population(ABC):
         self.friction = FrictionTriggers()
         self.ackermann: dict[int, AckermannDriver] = {}
         self.turned_by_hand: dict[int, Vehicle] = {}
+        self.in_pieces: dict[int, Vehicle | Walker] = {}
         self._table = SnapshotTable()
         self._props: set[int] = set()
         self.actors.update((actor.actor_id, actor) for actor in spawning.make_furniture(town))
@@ -171,6 +173,7 @@ class Population(ABC):
         elif actor_id in self._props:
             self._props.discard(actor_id)
             self.collisions.remove_prop(actor_id)
+        self.in_pieces.pop(actor_id, None)
         self.friction.remove(actor_id)
         self._sort_actors()
 

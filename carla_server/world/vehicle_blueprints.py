@@ -191,3 +191,6 @@ VEHICLES: tuple[VehicleBlueprint, ...] = (
     _V("yamaha.yzf", (1.104, 0.433, 0.760), 270, "motorcycle"),
 )
 """Every vehicle, in CARLA's alphabetical order."""
+
+WITH_DOORS = frozenset(vehicle.blueprint_id for vehicle in VEHICLES if vehicle.has_doors)
+"""Ids of the vehicles whose doors open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from carla_server.render.shapes import furniture, people, props, signboards
 from carla_server.render.shapes import vehicle_profiles as profiles
@@ -13,44 +14,43 @@ from carla_server.roads.mesh import Mesh
 
 Extent = tuple[float, float, float]
 Builder = Callable[[Extent, int], Mesh]
+_Found = TypeVar("_Found")
 
 _POLICE = replace(profiles.SEDAN, light_bar=-0.12, stripe_rgb=(0.08, 0.16, 0.55))
 _AMBULANCE = replace(profiles.VAN, light_bar=0.25, stripe_rgb=(0.75, 0.08, 0.06))
+_FOUR_DOOR_COUPE = replace(profiles.COUPE, doors=((-0.12, 0.39), (-0.42, -0.12)))
 _FIRE_TRUCK = replace(profiles.TRUCK, light_bar=0.70, stripe_rgb=(0.85, 0.72, 0.08))
 
-# The first fragment found in the blueprint id wins: longer and more special ones come first.
-_VEHICLES: tuple[tuple[str, Builder], ...] = (
+# In all tables the first fragment found in the blueprint id wins: longer and more special ones come first.
+_TWO_WHEELERS: tuple[tuple[str, Builder], ...] = (
     *((name, people.bicycle_mesh) for name in ("crossbike", "century", "omafiets")),
     *((name, people.motorcycle_mesh) for name in ("ninja", "yzf", "low_rider", "zx125", "harley", "vespa")),
-    *(
-        (name, partial(vehicle_mesh, profile))
-        for name, profile in (
-            ("charger_police", _POLICE),
-            ("ambulance", _AMBULANCE),
-            ("firetruck", _FIRE_TRUCK),
-            ("carlacola", profiles.TRUCK),
-            ("european_hgv", profiles.TRUCK),
-            ("fusorosa", profiles.BUS),
-            ("sprinter", profiles.VAN),
-            ("volkswagen.t2", profiles.MINIBUS),
-            ("wrangler", profiles.JEEP),
-            ("cybertruck", profiles.WEDGE),
-            ("etron", profiles.SUV),
-            ("patrol", profiles.SUV),
-            ("audi.tt", profiles.COUPE),
-            ("mustang", profiles.COUPE),
-            ("charger", profiles.COUPE),
-            ("mercedes.coupe", profiles.COUPE),
-            ("grandtourer", profiles.HATCH),
-            ("prius", profiles.HATCH),
-            ("micra", profiles.HATCH),
-            ("microlino", profiles.HATCH),
-            ("cooper", profiles.HATCH),
-            ("citroen.c3", profiles.HATCH),
-            ("leon", profiles.HATCH),
-            ("audi.a2", profiles.HATCH),
-        )
-    ),
+)
+_PROFILES: tuple[tuple[str, profiles.VehicleProfile], ...] = (
+    ("charger_police", _POLICE),
+    ("ambulance", _AMBULANCE),
+    ("firetruck", _FIRE_TRUCK),
+    ("carlacola", profiles.TRUCK),
+    ("european_hgv", profiles.TRUCK),
+    ("fusorosa", profiles.BUS),
+    ("sprinter", profiles.VAN),
+    ("volkswagen.t2", profiles.MINIBUS),
+    ("wrangler", profiles.JEEP),
+    ("cybertruck", profiles.WEDGE),
+    ("etron", profiles.SUV),
+    ("patrol", profiles.SUV),
+    ("audi.tt", profiles.COUPE),
+    ("mustang", profiles.COUPE),
+    ("charger", _FOUR_DOOR_COUPE),
+    ("mercedes.coupe", profiles.COUPE),
+    ("grandtourer", profiles.HATCH),
+    ("prius", profiles.HATCH),
+    ("micra", profiles.HATCH),
+    ("microlino", profiles.HATCH),
+    ("cooper", profiles.HATCH),
+    ("citroen.c3", profiles.HATCH),
+    ("leon", profiles.HATCH),
+    ("audi.a2", profiles.HATCH),
 )
 _PROPS: tuple[tuple[str, Builder], ...] = (
     ("warning", lambda extent, _: signboards.warning_mesh(extent)),
@@ -78,9 +78,20 @@ def shape_builder(blueprint_id: str) -> Builder:
     if blueprint_id.startswith("walker."):
         return people.walker_mesh
     if blueprint_id.startswith("vehicle."):
-        return _find(_VEHICLES, blueprint_id, partial(vehicle_mesh, profiles.SEDAN))
+        profile = vehicle_profile(blueprint_id)
+        return _find(_TWO_WHEELERS, blueprint_id) if profile is None else partial(vehicle_mesh, profile)
     return _find(_PROPS, blueprint_id, lambda extent, _: props.crate_mesh(extent))
 
 
-def _find(table: tuple[tuple[str, Builder], ...], blueprint_id: str, default: Builder) -> Builder:
-    return next((builder for fragment, builder in table if fragment in blueprint_id), default)
+def vehicle_profile(blueprint_id: str) -> profiles.VehicleProfile | None:
+    """Side view of a vehicle; None for two-wheelers."""
+    if any(fragment in blueprint_id for fragment, _ in _TWO_WHEELERS):
+        return None
+    return _find(_PROFILES, blueprint_id, profiles.SEDAN)
+
+
+def _find(table: tuple[tuple[str, _Found], ...], blueprint_id: str, default: _Found | None = None) -> _Found:
+    found = next((entry for fragment, entry in table if fragment in blueprint_id), default)
+    if found is None:
+        raise LookupError(f"no shape for {blueprint_id}")
+    return found

@@ -15,9 +15,11 @@ from carla_server.semantics import SemanticTag
 
 _ANY_TAG = 0
 _DARK = (0.05, 0.05, 0.055)
-_SKIN = (0.78, 0.57, 0.45)
-_WHITE = (1.0, 1.0, 1.0)
-_SHOE = (0.06, 0.05, 0.05)
+SKIN = (0.78, 0.57, 0.45)
+WHITE = (1.0, 1.0, 1.0)
+"""Shirts and hair, which the shader tints."""
+TROUSERS = (0.17, 0.18, 0.24)
+SHOE = (0.06, 0.05, 0.05)
 
 
 def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
@@ -32,12 +34,19 @@ def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
     builder, limbs, sides = MeshBuilder(), max(0, detail - 2), (3, 5, 7)[detail - 1]
     hip, shoulder, size = 0.53, 0.81, 2.0 * extent_m[2]
     ellipsoid(
-        builder, (0.0, 0.0, 0.935), (0.058, 0.05, 0.068), _SKIN, Material.SKIN, 0, subdivisions=max(detail, 2) - 2
+        builder, (0.0, 0.0, 0.935), (0.058, 0.05, 0.068), SKIN, Material.SKIN, 0, subdivisions=max(detail, 2) - 2
     )
-    ellipsoid(builder, (-0.01, 0, 0.952), (0.06, 0.053, 0.056), _WHITE, Material.CLOTH, 0, subdivisions=limbs, part=7)
+    ellipsoid(builder, (-0.01, 0, 0.952), (0.06, 0.053, 0.056), WHITE, Material.CLOTH, 0, subdivisions=limbs, part=7)
     if detail > 1:
-        cylinder(builder, (0, 0, 0.82), (0, 0, 0.89), 0.03, _SKIN, Material.SKIN, 0, sides=6)
-    _torso(builder, hip, shoulder, sides + 1)
+        cylinder(builder, (0, 0, 0.82), (0, 0, 0.89), 0.03, SKIN, Material.SKIN, 0, sides=6)
+    rings = (
+        (hip - 0.03, 0.062, 0.085),
+        (hip + 0.06, 0.058, 0.085),
+        (hip + 0.2, 0.07, 0.105),
+        (shoulder, 0.06, 0.12),
+        (shoulder + 0.04, 0.035, 0.05),
+    )
+    torso(builder, rings, sides + 1)
     for side, leg, arm in ((-1.0, Part.LEFT_LEG, Part.LEFT_ARM), (1.0, Part.RIGHT_LEG, Part.RIGHT_ARM)):
         y = 0.05 * side
         limb = MeshBuilder()
@@ -46,13 +55,13 @@ def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
             (0, y, 0.04),
             (0, y, hip),
             0.034,
-            (0.17, 0.18, 0.24),
+            TROUSERS,
             Material.MATTE,
             0,
             end_radius_m=0.052,
             sides=sides,
         )
-        box(limb, (-0.04, y - 0.028, 0.0), (0.10, y + 0.028, 0.045), _SHOE, Material.MATTE, 0)
+        box(limb, (-0.04, y - 0.028, 0.0), (0.10, y + 0.028, 0.045), SHOE, Material.MATTE, 0)
         builder.append(with_pivot(limb.build(), leg, (0.0, y * size, hip * size)))
         limb = MeshBuilder()
         y = 0.125 * side
@@ -61,26 +70,20 @@ def walker_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
             (0.0, y * 1.12, 0.50),
             (0, y, shoulder),
             0.024,
-            _WHITE,
+            WHITE,
             Material.CLOTH,
             0,
             end_radius_m=0.036,
             sides=sides,
         )
         if detail > 1:
-            ellipsoid(limb, (0.01, y * 1.14, 0.475), (0.024, 0.018, 0.035), _SKIN, Material.SKIN, 0, subdivisions=0)
+            ellipsoid(limb, (0.01, y * 1.14, 0.475), (0.024, 0.018, 0.035), SKIN, Material.SKIN, 0, subdivisions=0)
         builder.append(with_pivot(limb.build(), arm, (0.0, y * size, shoulder * size)))
-    return _scaled(builder.build(), size, -extent_m[2])
+    return scaled(builder.build(), size, -extent_m[2])
 
 
-def _torso(builder: MeshBuilder, hip: float, shoulder: float, sides: int) -> None:
-    rings = (
-        (hip - 0.03, 0.062, 0.085),
-        (hip + 0.06, 0.058, 0.085),
-        (hip + 0.2, 0.07, 0.105),
-        (shoulder, 0.06, 0.12),
-        (shoulder + 0.04, 0.035, 0.05),
-    )
+def torso(builder: MeshBuilder, rings: tuple[tuple[float, float, float], ...], sides: int) -> None:
+    """Add a trunk in clothes: rings of (height, half depth, half width) joined to a skin."""
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     for (z0, a0, b0), (z1, a1, b1) in pairwise(rings):
         low = np.c_[a0 * np.cos(angle), b0 * np.sin(angle), np.full(sides + 1, z0)]
@@ -88,7 +91,7 @@ def _torso(builder: MeshBuilder, hip: float, shoulder: float, sides: int) -> Non
         quads = np.stack([low[:-1], low[1:], high[1:], high[:-1]], 1)[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
         around = np.stack([angle[:-1], angle[1:], angle[1:], angle[:-1]], 1)[:, [0, 1, 2, 0, 2, 3]].ravel()
         normals = np.c_[np.cos(around), np.sin(around), 0 * around]
-        builder.triangles(quads, _WHITE, Material.CLOTH, 0, normals=normals)
+        builder.triangles(quads, WHITE, Material.CLOTH, 0, normals=normals)
 
 
 def motorcycle_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
@@ -105,12 +108,8 @@ def motorcycle_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
         Material.METAL,
         0,
     )
-    ellipsoid(
-        builder, (0.12 * length, 0, top), (0.32, 0.16, 0.15), _WHITE, Material.CAR_PAINT, 0, subdivisions=smooth
-    )
-    ellipsoid(
-        builder, (0.62 * length, 0, top), (0.20, 0.18, 0.24), _WHITE, Material.CAR_PAINT, 0, subdivisions=smooth
-    )
+    ellipsoid(builder, (0.12 * length, 0, top), (0.32, 0.16, 0.15), WHITE, Material.CAR_PAINT, 0, subdivisions=smooth)
+    ellipsoid(builder, (0.62 * length, 0, top), (0.20, 0.18, 0.24), WHITE, Material.CAR_PAINT, 0, subdivisions=smooth)
     ellipsoid(
         builder, (-0.45 * length, 0, top * 0.98), (0.42, 0.14, 0.08), _DARK, Material.MATTE, 0, subdivisions=smooth
     )
@@ -162,7 +161,7 @@ def bicycle_mesh(extent_m: tuple[float, float, float], detail: int) -> Mesh:
     )
     rear, front = (-length + radius, radius), (length - radius, radius)
     for start, end in ((rear, crank), (rear, saddle), (crank, saddle), (crank, bar), (saddle, bar), (bar, front)):
-        cylinder(builder, (start[0], 0, start[1]), (end[0], 0, end[1]), 0.025, _WHITE, Material.CAR_PAINT, 0, sides=5)
+        cylinder(builder, (start[0], 0, start[1]), (end[0], 0, end[1]), 0.025, WHITE, Material.CAR_PAINT, 0, sides=5)
     cylinder(builder, (bar[0], -0.28, bar[1]), (bar[0], 0.28, bar[1]), 0.018, _DARK, Material.METAL, 0, sides=5)
     box(
         builder,
@@ -222,29 +221,29 @@ def _rider(
         (seat[0], 0, seat[1]),
         (neck_x, 0, neck_z),
         0.15,
-        _WHITE,
+        WHITE,
         Material.CLOTH,
         tag,
         end_radius_m=0.17,
         sides=sides,
     )
-    ellipsoid(builder, (neck_x, 0, neck_z), (0.13, 0.22, 0.10), _WHITE, Material.CLOTH, tag, subdivisions=smooth)
+    ellipsoid(builder, (neck_x, 0, neck_z), (0.13, 0.22, 0.10), WHITE, Material.CLOTH, tag, subdivisions=smooth)
     head = (neck_x + 0.05, 0.0, min(neck_z + 0.19, height - 0.13))
-    ellipsoid(builder, head, (0.11, 0.09, 0.13), _SKIN, Material.SKIN, tag, subdivisions=smooth)
+    ellipsoid(builder, head, (0.11, 0.09, 0.13), SKIN, Material.SKIN, tag, subdivisions=smooth)
     crown = (head[0] - 0.01, 0.0, head[2] + (0.01 if helmet else 0.04))
     size = (0.14, 0.12, 0.14) if helmet else (0.12, 0.10, 0.10)
-    ellipsoid(builder, crown, size, _WHITE, Material.CLOTH, tag, subdivisions=smooth, part=7)
+    ellipsoid(builder, crown, size, WHITE, Material.CLOTH, tag, subdivisions=smooth, part=7)
     for side in (-1.0, 1.0):
         knee = (seat[0] + 0.38, side * 0.15, (seat[1] + foot[1]) / 2 + 0.12)
         hip = (seat[0], side * 0.10, seat[1] + 0.05)
         cloth: dict[str, Any] = {"part": int(Part.SECOND_COLOR), "sides": max(3, sides - 2)}
-        cylinder(builder, hip, knee, 0.085, _WHITE, Material.CLOTH, tag, end_radius_m=0.065, **cloth)
+        cylinder(builder, hip, knee, 0.085, WHITE, Material.CLOTH, tag, end_radius_m=0.065, **cloth)
         cylinder(
             builder,
             knee,
             (foot[0], side * 0.13, foot[1]),
             0.065,
-            _WHITE,
+            WHITE,
             Material.CLOTH,
             tag,
             end_radius_m=0.045,
@@ -256,14 +255,15 @@ def _rider(
             shoulder,
             (bar[0], side * 0.24, bar[1]),
             0.05,
-            _WHITE,
+            WHITE,
             Material.CLOTH,
             tag,
             sides=max(3, sides - 2),
         )
 
 
-def _scaled(mesh: Mesh, size: float, lift_m: float) -> Mesh:
+def scaled(mesh: Mesh, size: float, lift_m: float) -> Mesh:
+    """A mesh in shares of a height as metres, in place, then moved upwards."""
     vertices = mesh.vertices
     vertices["position_m"] *= np.float32(size)
     vertices["position_m"][:, 2] += np.float32(lift_m)

@@ -25,6 +25,8 @@ class VehicleProfile:
         cargo: (rear, front, foot, top) of a box on the chassis, or None.
         light_bar: position along of a flashing light bar on the roof, or None.
         stripe_rgb: colour of the checked band of an emergency vehicle, or None.
+        doors: (rear, front) ranges of the doors that swing on either side, from the front to the rear.
+        door_foot: height where the doors begin; they end where the roof does.
     """
 
     belt: Curve
@@ -42,6 +44,8 @@ class VehicleProfile:
     cargo: tuple[float, float, float, float] | None = None
     light_bar: float | None = None
     stripe_rgb: tuple[float, float, float] | None = None
+    doors: Curve = ()
+    door_foot: float = 0.0
 
 
 SEDAN = VehicleProfile(
@@ -59,6 +63,7 @@ SEDAN = VehicleProfile(
     windscreen=4,
     rear_window=0,
     side_windows=((-0.56, -0.46), (-0.44, -0.15), (-0.12, 0.34)),
+    doors=((-0.135, 0.40), (-0.42, -0.135)),
 )
 HATCH = VehicleProfile(
     belt=(
@@ -78,6 +83,7 @@ HATCH = VehicleProfile(
     nose_width=0.82,
     tail_width=0.90,
     axles=(-0.64, 0.64),
+    doors=((-0.08, 0.43), (-0.44, -0.08)),
 )
 COUPE = VehicleProfile(
     belt=(
@@ -96,6 +102,7 @@ COUPE = VehicleProfile(
     side_windows=((-0.52, -0.28), (-0.24, 0.30)),
     roof_width=0.70,
     wheel=0.245,
+    doors=((-0.26, 0.39),),
 )
 SUV = VehicleProfile(
     belt=(
@@ -117,6 +124,7 @@ SUV = VehicleProfile(
     tail_width=0.93,
     floor=0.19,
     wheel=0.22,
+    doors=((-0.13, 0.42), (-0.43, -0.13)),
 )
 JEEP = VehicleProfile(
     belt=(
@@ -138,6 +146,7 @@ JEEP = VehicleProfile(
     tail_width=0.96,
     floor=0.24,
     wheel=0.23,
+    doors=((-0.075, 0.29), (-0.43, -0.075)),
 )
 VAN = VehicleProfile(
     belt=(
@@ -161,6 +170,8 @@ VAN = VehicleProfile(
     axles=(-0.55, 0.62),
     wheel=0.145,
     tall_lamps=True,
+    doors=((0.08, 0.62),),
+    door_foot=0.35,
 )
 MINIBUS = VehicleProfile(
     belt=(
@@ -184,6 +195,8 @@ MINIBUS = VehicleProfile(
     axles=(-0.58, 0.60),
     wheel=0.17,
     tall_lamps=True,
+    doors=((0.425, 0.86),),
+    door_foot=0.39,
 )
 BUS = VehicleProfile(
     belt=(
@@ -231,6 +244,8 @@ TRUCK = VehicleProfile(
     wheel=0.145,
     tall_lamps=True,
     cargo=(-1.0, 0.37, 0.27, 1.0),
+    doors=((0.56, 0.91),),
+    door_foot=0.34,
 )
 WEDGE = VehicleProfile(
     belt=((-1, 0.42), (-0.99, 0.62), (-0.97, 0.66), (0.0, 0.60), (0.3, 0.57), (0.80, 0.50), (0.985, 0.47), (1, 0.43)),
@@ -243,4 +258,5 @@ WEDGE = VehicleProfile(
     tail_width=0.95,
     floor=0.19,
     wheel=0.23,
+    doors=((-0.08, 0.42), (-0.44, -0.08)),
 )

@@ -7,19 +7,18 @@ from itertools import pairwise
 import numpy as np
 
 from carla_server.render.shapes.parts import Part, with_pivot
-from carla_server.render.shapes.solids import Color, box, crease_normals, cylinder, strip
+from carla_server.render.shapes.solids import Color, box, cylinder
 from carla_server.render.shapes.specks import vehicle_speck
+from carla_server.render.shapes.vehicle_body import LIGHT_BAR_M, add_body
 from carla_server.render.shapes.vehicle_profiles import VehicleProfile
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
 
 _ANY_TAG = 0
-_GLASS = (0.07, 0.085, 0.10)
 _TRIM = (0.045, 0.045, 0.05)
 _WHITE = (1.0, 1.0, 1.0)
 _LAMP_GLASS = (0.92, 0.93, 0.90)
 _RED = (0.62, 0.02, 0.02)
 _AMBER = (0.95, 0.42, 0.03)
-_LIGHT_BAR_M = 0.12
 
 
 def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], detail: int) -> Mesh:
@@ -34,9 +33,9 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
         return vehicle_speck(profile, extent_m)
     half_length, half_width, height = extent_m[0], extent_m[1], 2.0 * extent_m[2]
     if profile.light_bar is not None:
-        height -= _LIGHT_BAR_M  # a bounding box covers what stands on the roof
+        height -= LIGHT_BAR_M  # a bounding box covers what stands on the roof
     builder = MeshBuilder()
-    _body(builder, profile, half_length, half_width, height, detail)
+    add_body(builder, profile, half_length, half_width, height, detail)
     if profile.cargo:
         rear, front, foot, top = profile.cargo
         low = (rear * half_length, -half_width, foot * height)
@@ -52,90 +51,6 @@ def vehicle_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], 
     if profile.light_bar is not None:
         _light_bar(builder, profile.light_bar * half_length, half_width, height)
     return builder.build()
-
-
-def _body(
-    builder: MeshBuilder, profile: VehicleProfile, half_length: float, half_width: float, height: float, detail: int
-) -> None:
-    belt_t, belt_z = np.array(profile.belt).T
-    roof_t, roof_z = np.array(profile.roof).T
-    windows = np.array(profile.side_windows)
-    # Far away pillars are not worth their triangles.
-    cuts = windows.ravel() if detail > 1 else np.array([windows.min(), windows.max()])
-    along = np.unique(np.r_[belt_t if detail > 1 else belt_t[[0, 1, -3, -2, -1]], roof_t, cuts])
-    belt = np.interp(along, belt_t, belt_z)
-    inside = (along >= roof_t[0]) & (along <= roof_t[-1])
-    roof = np.where(inside, np.maximum(np.interp(along, roof_t, roof_z), belt), belt)
-    end_width = np.where(along > 0, profile.nose_width, profile.tail_width)
-    width = 1.0 - (1.0 - end_width) * np.abs(along) ** 7
-    rise = np.clip((roof - belt) / (roof_z.max() - belt_z.max() + 1e-6), 0.0, 1.0)
-    top_width = width * (1.0 - (1.0 - profile.roof_width) * rise) * np.where(rise > 0.02, 1.0, 0.92)
-    crown = np.where(rise > 0.02, 0.0, 0.012)
-    end_lift = 0.05 * np.abs(along) ** 8
-
-    def line(side: float, across: np.ndarray, up: np.ndarray) -> np.ndarray:
-        return np.c_[along * half_length, side * across * half_width, up * height]
-
-    floor = profile.floor + end_lift
-    shoulder = np.minimum(belt - 0.03, profile.floor + 0.30 + 0 * belt)
-    shoulder = np.maximum(shoulder, floor + 0.02)
-    belt_edge = np.maximum(belt - 0.012, shoulder + 0.004)
-    roof_edge = np.where(rise > 0.02, roof - 0.045 * rise, belt + crown * 0.5)
-    glass = _side_glass(profile.side_windows if detail > 1 else ((windows.min(), windows.max()),), along)
-    screen = _screen(profile, along)
-    for side in (-1.0, 1.0):
-        rails = [
-            line(side, width * 0.90, floor),
-            line(side, width * 0.97, floor + 0.05),
-            line(side, width, shoulder),
-            line(side, width * 0.965, belt_edge),
-            line(side, top_width, roof_edge),
-            line(side, top_width * 0.86, np.maximum(roof + crown, roof_edge)),
-            line(side, top_width * 0.0, np.maximum(roof + crown, roof_edge) + 0.004 * (rise < 0.02)),
-        ]
-        kinds = np.zeros((len(rails) - 1, len(along) - 1), int)
-        kinds[0] = 2
-        kinds[3][glass] = 1
-        kinds[4][screen] = 1
-        kinds[5][screen] = 1
-        if detail == 1:
-            rails, kinds = [rails[i] for i in (1, 2, 3, 4, 6)], kinds[[1, 2, 3, 5]]
-        soup = np.concatenate([strip(low, high) for low, high in pairwise(rails)])
-        if side > 0:
-            soup = soup.reshape(-1, 3, 3)[:, ::-1].reshape(-1, 3)
-        normals = crease_normals(soup)
-        panel_kind = np.repeat(kinds.ravel(), 6)
-        looks = ((_WHITE, Material.CAR_PAINT), (_GLASS, Material.GLASS), (_TRIM, Material.MATTE))
-        for kind, (color, material) in enumerate(looks):
-            chosen = panel_kind == kind
-            if chosen.any():
-                builder.triangles(soup[chosen], color, material, _ANY_TAG, normals=normals[chosen])
-        # Caps close nose and tail; the underside closes the floor.
-        for index, direction in ((0, -1.0), (-1, 1.0)):
-            ring = np.array([rail[index] for rail in rails])
-            hub = np.array([ring[0, 0], 0.0, ring[:, 2].min()])
-            fan = np.stack([np.broadcast_to(hub, ring[:-1].shape), ring[:-1], ring[1:]], 1)
-            if side * direction < 0:
-                fan = fan[:, ::-1]
-            builder.triangles(fan.reshape(-1, 3), _WHITE, Material.CAR_PAINT, _ANY_TAG)
-    low, back, front = profile.floor * height, along[0] * half_length, along[-1] * half_length
-    corners = np.array([(back, -1, low), (back, 1, low), (front, 1, low), (front, -1, low)], float)
-    corners[:, 1] *= half_width * 0.9
-    builder.quad(corners, _TRIM, Material.MATTE, _ANY_TAG)
-
-
-def _side_glass(windows: tuple[tuple[float, float], ...], along: np.ndarray) -> np.ndarray:
-    middle = (along[:-1] + along[1:]) / 2
-    return np.any([(middle > rear) & (middle < front) for rear, front in windows], axis=0)
-
-
-def _screen(profile: VehicleProfile, along: np.ndarray) -> np.ndarray:
-    middle = (along[:-1] + along[1:]) / 2
-    chosen = np.zeros(len(middle), bool)
-    for segment in (profile.windscreen, profile.rear_window):
-        if segment >= 0:
-            chosen |= (middle > profile.roof[segment][0]) & (middle < profile.roof[segment + 1][0])
-    return chosen
 
 
 def _wheels(
@@ -325,7 +240,7 @@ def _light_bar(builder: MeshBuilder, x: float, half_width: float, height: float)
         box(
             builder,
             (x - 0.14, side * 0.03, height - 0.02),
-            (x + 0.14, side * 0.62 * half_width, height + _LIGHT_BAR_M),
+            (x + 0.14, side * 0.62 * half_width, height + LIGHT_BAR_M),
             color,
             Material.TAIL_LAMP,
             0,

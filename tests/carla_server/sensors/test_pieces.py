@@ -1,0 +1,179 @@
+"""Open doors and posed walkers: cameras, labels and rays see them; closed and at ease nothing differs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from carla_server.__main__ import open_renderer
+from carla_server.api import bones, vehicles
+from carla_server.render.context import GLUnavailable
+from carla_server.render.shapes.families import vehicle_profile
+from carla_server.render.shapes.limbs import ANKLE, FOREARM, LIMBS, SHANK, THIGH, UPPER_ARM
+from carla_server.render.shapes.pieces import DOORWAYS, LEAVES, piece_mesh
+from carla_server.wire.structs import ActorDescription
+from carla_server.world.pieces import SWING_S, leaf_pose, walker_gait
+from carla_server.world.skeleton import BONES
+from carla_server.world.vehicle_blueprints import VEHICLES, WITH_DOORS
+from carla_server.world.world import World
+
+CHARGER = "vehicle.dodge.charger_2020"
+FRONT_LEFT, ALL_DOORS = 0, 6
+AT_THE_LEFT = (-7.0, -3.0, 1.6, 0.0, 18.0, 0.0)
+FAMILIES = ("rgb", "semantic_segmentation", "instance_segmentation", "depth")
+
+
+@pytest.fixture(scope="module")
+def stage(square):
+    """A world whose four cameras look along the left side of what stands at the origin."""
+    world = World(square, seed=3, open_renderer=open_renderer)
+    try:
+        open_renderer(square).close()
+    except GLUnavailable as error:
+        pytest.skip(str(error))
+    return world
+
+
+@pytest.fixture
+def see(stage, square):
+    """Spawns cameras anew and returns what draws one picture of each family after some time."""
+    stage.begin_episode(square)
+    size = (("image_size_x", 1, "160"), ("image_size_y", 1, "90"))
+    cameras = {
+        family: stage.spawn(ActorDescription(0, f"sensor.camera.{family}", size), AT_THE_LEFT) for family in FAMILIES
+    }
+    number_of = {camera.stream_id: family for family, camera in cameras.items()}
+
+    def see_after(seconds: float) -> dict[str, np.ndarray]:
+        output = stage.tick(seconds, number_of)
+        assert not output.failure
+        pictures = {}
+        for stream_id, buffers in output.measurements:
+            pictures[number_of[stream_id]] = np.frombuffer(buffers[-1], np.uint8).reshape(90, 160, 4).copy()
+        return pictures
+
+    return see_after
+
+
+def put(stage, blueprint, z=0.05, yaw=0.0):
+    return stage.spawn(ActorDescription(0, blueprint, ()), (0.0, 0.0, z, 0.0, yaw, 0.0))
+
+
+def pixels_of(pictures, actor) -> np.ndarray:
+    ids = pictures["instance_segmentation"].astype(int)
+    return ids[..., 1] + 256 * ids[..., 0] == actor.actor_id & 0xFFFF
+
+
+def settle(stage, actor):
+    """Let a vehicle come to rest on its wheels, then hold it, so that only doors change pictures."""
+    for _ in range(40):
+        stage.tick(0.05, {})
+    stage.vehicles.simulate_physics[stage.vehicles.index_of(actor.actor_id)] = False
+
+
+def test_cameras_of_all_kinds_see_an_open_door_and_nothing_of_a_closed_one(stage, see):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    settle(stage, car)
+    closed = see(0.05)
+    vehicles.open_vehicle_door(simulator, car.actor_id, FRONT_LEFT)
+    ajar = see(SWING_S / 2)
+    wide = see(SWING_S)
+    assert pixels_of(closed, car).sum() < pixels_of(ajar, car).sum() < pixels_of(wide, car).sum()
+    door = pixels_of(wide, car) & ~pixels_of(closed, car)
+    assert (wide["semantic_segmentation"][door][:, 2] == car.semantic_tags[-1]).all()
+    assert (wide["depth"][door] != closed["depth"][door]).any(axis=1).all()
+    assert (wide["rgb"][door] != closed["rgb"][door]).any(axis=1).mean() > 0.9
+    vehicles.close_vehicle_door(simulator, car.actor_id, ALL_DOORS)
+    again = see(0.05)
+    for family in FAMILIES[1:]:
+        assert (again[family] == closed[family]).all(), family
+
+
+def test_an_open_door_stands_where_rays_meet_it(stage, see):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    settle(stage, car)
+    beside = np.array([-4.0, -car.box.extent_m[1] - 0.5, 0.8])
+    ahead = np.array([[1.0, 0.0, 0.0]])
+    assert stage.sensors.rays.cast(stage, beside, ahead, 15.0).actor_id[0] == 0
+    vehicles.open_vehicle_door(simulator, car.actor_id, FRONT_LEFT)
+    stage.tick(SWING_S, {})
+    hits = stage.sensors.rays.cast(stage, beside, ahead, 15.0)
+    hinge_x = leaf_pose(stage, car, FRONT_LEFT)[0]
+    assert hits.actor_id[0] == car.actor_id
+    assert hits.tag[0] == car.semantic_tags[-1]
+    assert hinge_x - 1.0 < beside[0] + hits.distance_m[0] < hinge_x
+
+
+def test_models_without_doors_keep_them_shut_whatever_is_asked(stage, see):
+    simulator = SimpleNamespace(world=stage)
+    for name in ("vehicle.tesla.model3", "vehicle.bh.crossbike", "vehicle.mitsubishi.fusorosa"):
+        vehicle = put(stage, name)
+        vehicles.open_vehicle_door(simulator, vehicle.actor_id, ALL_DOORS)
+        assert vehicle.open_doors
+        assert vehicle.actor_id not in stage.in_pieces
+        stage.destroy(vehicle.actor_id)
+
+
+@pytest.mark.parametrize("name", sorted(WITH_DOORS))
+def test_every_model_with_doors_has_leaves_that_lie_in_its_sides(name):
+    extent_m = next(vehicle.extent_m for vehicle in VEHICLES if vehicle.blueprint_id == name)
+    profile = vehicle_profile(name)
+    assert profile is not None
+    assert profile.doors
+    for number in range(2 * len(profile.doors)):
+        doorway = piece_mesh(name, extent_m, DOORWAYS[number]).vertices["position_m"]
+        side = -1.0 if number % 2 == 0 else 1.0
+        assert (np.abs(doorway) <= (extent_m[0], extent_m[1] + 0.03, 2.0 * extent_m[2])).all()
+        assert (side * doorway[:, 1] > 0.5 * extent_m[1]).all()
+        leaf = piece_mesh(name, extent_m, LEAVES[number]).vertices["position_m"]
+        assert 0.5 < np.ptp(leaf[:, 0]) < 1.9, "metres that a door is long"
+        assert leaf[:, 0].max() < 0.01, "its hinge is in front"
+    with pytest.raises(ValueError, match="no piece 'door leaf 3'"):
+        piece_mesh("vehicle.mercedes.sprinter", extent_m, LEAVES[3])
+
+
+def test_a_posed_walker_is_drawn_so_and_one_at_ease_as_before(stage, see):
+    walker, simulator = put(stage, "walker.pedestrian.0001", z=1.0, yaw=180.0), SimpleNamespace(world=stage)
+    stage.tick(0.05, {})
+    at_ease = see(0.05)
+    gait = walker_gait(stage, walker)
+    raised = [["crl_arm__L", [list(gait["crl_arm__L"][:3]), [0.0, 0.0, 150.0]]]]
+    bones.set_bones_transform(simulator, walker.actor_id, [raised])
+    assert (pixels_of(see(0.05), walker) == pixels_of(at_ease, walker)).all()
+    bones.blend_pose(simulator, walker.actor_id, 1.0)
+    posed = see(0.05)
+    added = pixels_of(posed, walker) & ~pixels_of(at_ease, walker)
+    top = np.flatnonzero(pixels_of(at_ease, walker).any(axis=1))[0]
+    assert added[:top].any(), "the hand is above the head"
+    assert (posed["semantic_segmentation"][added][:, 2] == walker.semantic_tags[-1]).all()
+    above = np.array([-3.0, 0.0, walker.box.extent_m[2] * 2.0 + 0.1])
+    aims = np.array([[3.0, y, 0.0] for y in np.linspace(-0.6, 0.6, 61)])
+    hits = stage.sensors.rays.cast(stage, above, aims / np.linalg.norm(aims, axis=1, keepdims=True), 6.0)
+    assert (hits.actor_id == walker.actor_id).any()
+    bones.blend_pose(simulator, walker.actor_id, 0.0)
+    again = see(0.05)
+    for family in FAMILIES[1:]:
+        assert (again[family] == at_ease[family]).all(), family
+
+
+def test_pieces_go_with_their_owners(stage, see):
+    simulator = SimpleNamespace(world=stage)
+    car = put(stage, CHARGER)
+    vehicles.open_vehicle_door(simulator, car.actor_id, ALL_DOORS)
+    assert list(stage.in_pieces) == [car.actor_id]
+    stage.destroy(car.actor_id)
+    assert not stage.in_pieces
+    assert not pixels_of(see(0.05), car).any()
+
+
+def test_limbs_are_as_long_as_the_bones_that_carry_them():
+    offset = {bone.name: bone.offset for bone in BONES}
+    assert set(LIMBS) <= set(offset)
+    for side in "LR":
+        assert offset[f"crl_foreArm__{side}"][2] == -UPPER_ARM
+        assert offset[f"crl_hand__{side}"][2] == -FOREARM
+        assert offset[f"crl_leg__{side}"][2] == -THIGH
+        assert offset[f"crl_foot__{side}"][2] == -SHANK
+    assert offset["crl_hips__C"][2] - THIGH - SHANK == pytest.approx(ANKLE)
