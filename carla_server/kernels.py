@@ -9,6 +9,7 @@ from carla_server.dynamics.bodies import place_boxes
 from carla_server.dynamics.touching import find_touching
 from carla_server.dynamics.vehicle_motion import move
 from carla_server.render import culling
+from carla_server.roads.height_field import find_decks, find_heights
 from carla_server.sensors.motion_blur import smeared
 from carla_server.world.regulation import find_sites
 
@@ -21,7 +22,7 @@ CULLING = (
     culling.listed_indices,
 )
 PICTURES = (*CULLING, smeared)
-MOTION = (move, place_boxes, find_touching, find_sites)
+MOTION = (move, place_boxes, find_touching, find_sites, find_heights, find_decks)
 
 
 def prepare_kernels(*, rendering: bool = True) -> None:

@@ -18,12 +18,12 @@ TILT_RATE_PER_S = 16.0
 
 
 @compiled
-def ground_under_wheels(field, x_m, y_m, cosine, sine, half_base_m, half_track_m):
+def ground_under_wheels(field, x_m, y_m, z_m, cosine, sine, half_base_m, half_track_m):
     """Look up the ground under the four wheels.
 
     Args:
         field: `HeightField` of the ground.
-        x_m, y_m: position of the vehicle's origin.
+        x_m, y_m, z_m: position of the vehicle's origin; z tells on which of several levels it is.
         cosine, sine: of its yaw.
         half_base_m, half_track_m: half distance between axles and between left and right wheels.
 
@@ -33,10 +33,10 @@ def ground_under_wheels(field, x_m, y_m, cosine, sine, half_base_m, half_track_m
     along_x, along_y = cosine * half_base_m, sine * half_base_m
     across_x, across_y = -sine * half_track_m, cosine * half_track_m
     front_x, front_y, rear_x, rear_y = x_m + along_x, y_m + along_y, x_m - along_x, y_m - along_y
-    front_left = height_at_m(field, front_x - across_x, front_y - across_y)
-    front_right = height_at_m(field, front_x + across_x, front_y + across_y)
-    rear_left = height_at_m(field, rear_x - across_x, rear_y - across_y)
-    rear_right = height_at_m(field, rear_x + across_x, rear_y + across_y)
+    front_left = height_at_m(field, front_x - across_x, front_y - across_y, z_m)
+    front_right = height_at_m(field, front_x + across_x, front_y + across_y, z_m)
+    rear_left = height_at_m(field, rear_x - across_x, rear_y - across_y, z_m)
+    rear_right = height_at_m(field, rear_x + across_x, rear_y + across_y, z_m)
     front, rear = front_left + front_right, rear_left + rear_right
     left, right = front_left + rear_left, front_right + rear_right
     return 0.25 * (front + rear), 0.25 * (front - rear) / half_base_m, 0.25 * (right - left) / half_track_m

@@ -127,7 +127,9 @@ def _move(car, p, steering, acceleration, lever, field, delta_s):
     world_x, world_y = forward * cosine - right * sine, forward * sine + right * cosine
     rolled = car.wheel_turn_rad + along * p.inverse_radius_per_m
 
-    level, rise_forward, rise_right = ground_under_wheels(field, x, y, cosine, sine, p.half_base_m, p.half_track_m)
+    level, rise_forward, rise_right = ground_under_wheels(
+        field, x, y, car.z_m, cosine, sine, p.half_base_m, p.half_track_m
+    )
     ground_climb = forward * rise_forward + right * rise_right
     z, climb, contact = heave(car.z_m, climb, level, ground_climb, car.gravity_mps2, delta_s)
     if p.two_wheeler > 0.0:  # leans into the bend

@@ -232,14 +232,20 @@ class WalkerFleet(ActorRows):
     def _stand_on(self, ground: Ground) -> None:
         """Put led walkers' feet on the ground that is close below or above them."""
         position = self.position_m
-        rest = ground.height_m(position[:, 0], position[:, 1]) + self.extent_m[:, 2]
+        rest = self._standing_m(ground)
         close = self.led & ~self.fallen & (np.abs(position[:, 2] - rest) <= FOOT_ERROR_M)
         position[:, 2] = np.where(close, rest, position[:, 2])
+
+    def _standing_m(self, ground: Ground) -> np.ndarray:
+        """(N,) height of the middle of each body if it stood on the ground below its feet."""
+        x_m, y_m, z_m = self.position_m.T
+        half_m = self.extent_m[:, 2]
+        return ground.height_m(x_m, y_m, z_m - half_m) + half_m
 
     def _walk_on(self, ground: Ground, walks: np.ndarray, delta_s: float) -> None:
         """Keep walking feet on the ground, let those above it fall, and start jumps."""
         position, climb = self.position_m, self.velocity_mps[:, 2]
-        rest = ground.height_m(position[:, 0], position[:, 1]) + self.extent_m[:, 2]
+        rest = self._standing_m(ground)
         gap = position[:, 2] - rest
         standing = (gap <= STEP_UP_M) & (climb > -2.0) & (climb < 2.0)
         jumps = standing & (self.control[:, JUMP] > 0.0)

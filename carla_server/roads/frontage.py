@@ -7,14 +7,19 @@ from functools import cached_property
 
 import numpy as np
 
-from carla_server.roads.ground import CELL_M, GroundRaster, dilated
+from carla_server.roads.ground import CELL_M, GroundRaster
 from carla_server.roads.lane_strips import LaneStrip
+from carla_server.roads.raster import dilated
 from carla_server.roads.town import Box
 from carla_server.semantics import SemanticTag
 
 FASTEST_STREET_KMH = 80.0
 PROBE_STEP_M = 0.45
 """Spacing of the points that test or take a footprint; everything that is taken is wider than this."""
+
+
+BRIDGE_CLEARANCE_M = 1.5
+"""Distance from decks, their embankments and valleys."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,9 @@ class Place:
 
     edge_m: np.ndarray
     """(2,) outer edge of the sidewalk, or of the road where there is none."""
+
+    road_z_m: float
+    """Height of the road there."""
 
     outward: np.ndarray
     """(2,) unit vector away from the road."""
@@ -51,6 +59,7 @@ class Frontage:
     parking: LaneStrip | None
     kerb_m: np.ndarray
     edge_m: np.ndarray
+    road_z_m: np.ndarray
 
     @cached_property
     def _run_m(self) -> np.ndarray:
@@ -72,7 +81,8 @@ class Frontage:
         if np.dot(outward, self.edge_m[low] - self.kerb_m[low]) < 0:
             outward = -outward
         beyond = along * (min(distance_m, 0.0) + max(distance_m - run[-1], 0.0))
-        return Place(kerb + beyond, edge + beyond, outward, float(np.rad2deg(np.arctan2(along[1], along[0]))))
+        z = float(np.interp(distance_m, run, self.road_z_m))
+        return Place(kerb + beyond, edge + beyond, z, outward, float(np.rad2deg(np.arctan2(along[1], along[0]))))
 
 
 def frontages(strips: list[LaneStrip]) -> list[Frontage]:
@@ -92,7 +102,8 @@ def frontages(strips: list[LaneStrip]) -> list[Frontage]:
         kerb = outermost.inner_m if has_sidewalk else (outermost.inner_m + 3 * outermost.outer_m) / 4
         parking = next((strip for strip in lanes if strip.kind == "parking"), None)
         is_fast = float(max(lane.speed_limit_kmh.max() for lane in lanes)) > FASTEST_STREET_KMH
-        found.append(Frontage(road_id, side, has_sidewalk, is_fast, parking, kerb[:, :2], outermost.outer_m[:, :2]))
+        edge = outermost.outer_m
+        found.append(Frontage(road_id, side, has_sidewalk, is_fast, parking, kerb[:, :2], edge[:, :2], edge[:, 2]))
     return found
 
 
@@ -102,6 +113,8 @@ class FreeSpace:
     def __init__(self, ground: GroundRaster, clearance_m: float = 0.75) -> None:
         self._ground = ground
         self._taken = dilated(ground.tags != SemanticTag.TERRAIN, int(clearance_m / CELL_M))
+        if ground.built_over.any():
+            self._taken |= dilated(ground.built_over, int(BRIDGE_CLEARANCE_M / CELL_M))
 
     def _cells(self, box: Box, grow_m: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         half = np.array(box.extent_m[:2]) + grow_m

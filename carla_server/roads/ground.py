@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from carla_server.roads.height_field import HeightField
+from carla_server.roads.decks import LONGEST_PIECE, Decks, Frame, build_decks
+from carla_server.roads.height_field import HeightField, find_decks, find_heights
 from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.opendrive import OpenDriveError
+from carla_server.roads.raster import box_sum, closed, continued, dilated
+from carla_server.roads.relief import approaches, below_decks, with_embankments, with_valleys
+from carla_server.roads.spans import Spans, stretches
+from carla_server.roads.valleys import Valley, find_valleys
 from carla_server.semantics import SemanticTag
 
 CELL_M = 0.25
@@ -19,69 +24,8 @@ TERRAIN_DROP_M = 0.05
 """Grass lies this much below the road so that neither mesh shows through the other."""
 
 NO_LIMIT_KMH = 30.0
-
-
-def box_sum(image: np.ndarray, radius: int) -> np.ndarray:
-    """Sum over a (2 radius + 1)^2 window, zero outside."""
-    padded: np.ndarray = np.pad(image.astype(np.float32), ((radius + 1, radius), (radius + 1, radius)))
-    width = 2 * radius + 1
-    for axis in (0, 1):
-        run = np.cumsum(padded, axis=axis, dtype=np.float64)
-        upper = np.take(run, range(width, run.shape[axis]), axis=axis)
-        padded = upper - np.take(run, range(run.shape[axis] - width), axis=axis)
-    return padded
-
-
-def dilated(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Mask grown by a square window of (2 radius + 1)^2 cells."""
-    grown = np.pad(mask, radius)
-    for axis in (0, 1):
-        window = 1
-        while window < 2 * radius + 1:  # doubling: a window of 2 n is two windows of n side by side
-            step = min(window, 2 * radius + 1 - window)
-            rows = grown if axis == 0 else grown.T
-            grown = rows[step:] | rows[: len(rows) - step]
-            grown = grown if axis == 0 else grown.T
-            window += step
-    return grown
-
-
-def _closed(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Mask with holes and inlets narrower than the square window filled."""
-    return ~dilated(~dilated(mask, radius), radius)
-
-
-def _fill_gaps(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mean where there is weight, elsewhere a smooth continuation (push-pull over a pyramid)."""
-    if weighted.shape[0] <= 2 or weighted.shape[1] <= 2 or (weight > 0).all():
-        return weighted / np.maximum(weight, 1e-9) if weight.any() else np.zeros_like(weighted)
-    pad = [(0, n % 2) for n in weighted.shape]
-    halves = []
-    for image in (weighted, weight):
-        image = np.pad(image, pad)
-        halves.append(image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2])
-    coarse = _fill_gaps(*halves).repeat(2, axis=0).repeat(2, axis=1)[: weighted.shape[0], : weighted.shape[1]]
-    edged = np.pad(coarse, 1, mode="edge")
-    rows = edged[:-2] + edged[1:-1] + edged[2:]
-    smooth = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0
-    return np.where(weight > 0, weighted / np.maximum(weight, 1e-9), smooth)
-
-
-def _splat(strip: LaneStrip) -> tuple[np.ndarray, np.ndarray]:
-    """Points that cover a strip, (N, 3), and the nearest cross-section of each, (N,)."""
-    width = np.linalg.norm((strip.outer_m - strip.inner_m)[:, :2], axis=1).max()
-    middle = (strip.inner_m + strip.outer_m) / 2
-    longest = max(
-        np.linalg.norm(np.diff(edge[:, :2], axis=0), axis=1).sum() for edge in (strip.inner_m, strip.outer_m, middle)
-    )
-    along = np.linspace(0, len(strip.s_m) - 1, int(longest / SPLAT_STEP_M) + 2)
-    low = np.minimum(along.astype(int), len(strip.s_m) - 2)
-    part = (along - low)[:, None]
-    inner = strip.inner_m[low] * (1 - part) + strip.inner_m[low + 1] * part
-    outer = strip.outer_m[low] * (1 - part) + strip.outer_m[low + 1] * part
-    across = np.linspace(0, 1, int(width / SPLAT_STEP_M) + 2)[None, :, None]
-    points = (inner[:, None] * (1 - across) + outer[:, None] * across).reshape(-1, 3)
-    return points, np.repeat(np.round(along).astype(np.intp), across.shape[1])
+BUILDABLE_M = 0.3
+"""Where banks change the land by more, nothing is built."""
 
 
 class GroundRaster:
@@ -93,9 +37,22 @@ class GroundRaster:
         base_m: (rows, columns) float32 height without kerbs, continued smoothly under the terrain.
         origin_m: (x, y) of the first cell's middle.
         bounds_m: (x_min, y_min, x_max, y_max).
+        valleys: under the bridges that the map names.
+        built_over: (rows, columns) bool, below or near decks or in valleys, where nothing is built; empty without
+            bridges.
     """
 
-    def __init__(self, strips: list[LaneStrip], margin_m: float = 45.0) -> None:
+    def __init__(self, strips: list[LaneStrip], spans: Spans | None = None, margin_m: float = 45.0) -> None:
+        """Paint the lanes.
+
+        Args:
+            strips: every lane of the map.
+            spans: which of their cross-sections lie on bridges; None if none do.
+            margin_m: of terrain round them.
+
+        Raises:
+            OpenDriveError: the map is too large.
+        """
         edges = np.concatenate([edge[:, :2] for strip in strips for edge in (strip.inner_m, strip.outer_m)])
         low = np.floor(edges.min(0) - margin_m)
         size = np.ceil(edges.max(0) + margin_m) - low
@@ -106,15 +63,17 @@ class GroundRaster:
         columns, rows = (size / CELL_M).astype(int)
         self.bounds_m = (float(low[0]), float(low[1]), float(low[0] + size[0]), float(low[1] + size[1]))
         self.origin_m = (float(low[0]) + CELL_M / 2, float(low[1]) + CELL_M / 2)
+        self._frame = Frame(self.bounds_m[0], self.bounds_m[1], int(rows), int(columns), _CELLS_PER_M)
         self.tags = np.full((rows, columns), int(SemanticTag.TERRAIN), np.uint8)
         self.roadway = np.zeros((rows, columns), bool)
         in_junction = np.zeros((rows, columns), bool)
         limits = np.full((rows, columns), NO_LIMIT_KMH, np.float32)
         raised = np.full((rows, columns), -TERRAIN_DROP_M)
         cells, heights = [], []
-        for strip in sorted(strips, key=lambda strip: (not strip.is_raised, strip.kind == "driving")):
-            points, station = _splat(strip)
-            cell = self._cell(points[:, 0], points[:, 1])
+        lying, decks, ramps = (strips, [], []) if not spans else _apart(strips, spans)
+        for strip in sorted(lying, key=lambda strip: (not strip.is_raised, strip.kind == "driving")):
+            points, station = strip.points(SPLAT_STEP_M)
+            cell = self._frame.cell(points[:, 0], points[:, 1])
             cells.append(cell.astype(np.int32))
             heights.append(points[:, 2].copy())  # a view would keep x and y too
             tag = SemanticTag.SIDEWALKS if strip.is_raised else SemanticTag.ROADS
@@ -128,30 +87,64 @@ class GroundRaster:
         cell, height = np.concatenate(cells), np.concatenate(heights)
         count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns).astype(float)
         total = np.bincount(cell, height, rows * columns).reshape(rows, columns)
-        base = _fill_gaps(total, count)
+        self.valleys: tuple[Valley, ...] = ()
+        self.built_over = np.zeros((0, 0), bool)
+        self._decks: Decks | None = None
+        if spans and decks:
+            base = self._with_bridges(strips, spans, decks, ramps, total, count)
+        else:
+            base = continued(total, count)
         self.base_m = base.astype(np.float32)  # a micrometre is fine enough, and a town keeps millions of cells
         self.heights_m = base + box_sum(np.pad(raised, 1, mode="edge"), 1)[1:-1, 1:-1] / 9.0
-        self.heights = HeightField(np.ascontiguousarray(self.heights_m), *self.origin_m, _CELLS_PER_M)
+        lowest = np.ascontiguousarray(self.heights_m)
+        self.heights = HeightField(lowest, *self.origin_m, _CELLS_PER_M)
+        if self._decks is not None:
+            self.heights = HeightField(
+                lowest, *self.origin_m, _CELLS_PER_M, self._decks.block_of, self._decks.heights_m
+            )
         self._limits = limits
         step = 4
         blurred = box_sum(np.pad(base, step, mode="edge"), step)[step:-step, step:-step] / (2 * step + 1) ** 2
         self._slope_y: np.ndarray = np.gradient(blurred, CELL_M, axis=0).astype(np.float32)
         self._slope_x: np.ndarray = np.gradient(blurred, CELL_M, axis=1).astype(np.float32)
 
+    def _with_bridges(
+        self,
+        strips: list[LaneStrip],
+        spans: Spans,
+        decks: list[LaneStrip],
+        ramps: list[LaneStrip],
+        total: np.ndarray,
+        count: np.ndarray,
+    ) -> np.ndarray:
+        """Make the decks; returns the height of the land below and beside them."""
+        self._decks = build_decks(decks, self._frame, NO_LIMIT_KMH, SPLAT_STEP_M)
+        paved = self.tags != SemanticTag.TERRAIN
+        approach = np.zeros(paved.shape, bool)
+        for ramp in ramps:
+            points, _ = ramp.points(SPLAT_STEP_M)
+            approach.flat[self._frame.cell(points[:, 0], points[:, 1])] = True
+        cells_per_m = int(_CELLS_PER_M)
+        land, banks = with_embankments(total, count, approach, cells_per_m)
+        land = below_decks(land, self._decks.lowest_m, paved)
+        corner_m = self.bounds_m[:2]
+        metres = paved.reshape(paved.shape[0] // cells_per_m, cells_per_m, -1, cells_per_m).any((1, 3))
+        self.valleys = find_valleys(strips, spans, metres, corner_m)
+        cut = with_valleys(land, self.valleys, paved, corner_m, cells_per_m)
+        self.built_over = np.isfinite(self._decks.lowest_m) | (land - cut > BUILDABLE_M) | (banks > BUILDABLE_M)
+        return cut
+
     def _close_gaps(self, raised: np.ndarray, in_junction: np.ndarray) -> None:
         """Asphalt in the cells that splats missed and, in junctions, between lanes and up to the sidewalks."""
         paved = self.tags != SemanticTag.TERRAIN
-        closed = paved | (_closed(paved, int(2.5 / CELL_M)) & dilated(in_junction, int(3.0 / CELL_M)))
-        self.filled = _closed(closed, 1) & ~paved
+        joined = paved | (closed(paved, int(2.5 / CELL_M)) & dilated(in_junction, int(3.0 / CELL_M)))
+        self.filled = closed(joined, 1) & ~paved
         self.tags[self.filled] = SemanticTag.ROADS
         self.roadway |= self.filled
         raised[self.filled] = 0.0
 
     def _cell(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        rows, columns = self.tags.shape
-        column = ((np.asarray(x_m) - self.bounds_m[0]) * _CELLS_PER_M).astype(np.intp)
-        row = ((np.asarray(y_m) - self.bounds_m[1]) * _CELLS_PER_M).astype(np.intp)
-        return np.minimum(np.maximum(row, 0), rows - 1) * columns + np.minimum(np.maximum(column, 0), columns - 1)
+        return self._frame.cell(x_m, y_m)
 
     def _bilinear(self, image: np.ndarray, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         rows, columns = image.shape
@@ -166,12 +159,31 @@ class GroundRaster:
         right += (flat.take(first + (columns + 1)) - right) * v
         return left + (right - left) * u
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Ground height, (N,) float64 metres; the nearest edge's height outside the town."""
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
+        """Height of the highest surface below `from_z_m`, or of the lowest one, (N,) float64 metres.
+
+        Outside the town it is the nearest edge's height.
+        """
+        if self._decks is not None and from_z_m is not None:
+            places = _columns(x_m, y_m, from_z_m)
+            height = np.empty(len(places[0]))
+            find_heights(self.heights, *places, height)
+            return height
         return self._bilinear(self.heights_m, np.asarray(x_m, float), np.asarray(y_m, float))
 
-    def road_height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Height of the road surface or its continuation, without kerbs, (N,) float64 metres."""
+    def on_deck(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray) -> np.ndarray:
+        """Whether the highest surface below `from_z_m` is a bridge's, (N,) bool."""
+        if self._decks is None:
+            return np.zeros(len(x_m), bool)
+        return self._deck(x_m, y_m, from_z_m) >= 0
+
+    def road_height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
+        """Height of the road surface or its continuation, without kerbs, (N,) float64 metres.
+
+        On bridges, looking down from `from_z_m`, kerbs count.
+        """
+        if from_z_m is not None and self.on_deck(x_m, y_m, from_z_m).any():
+            return self.height_m(x_m, y_m, from_z_m)
         return self._bilinear(self.base_m, np.asarray(x_m, float), np.asarray(y_m, float))
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,13 +191,53 @@ class GroundRaster:
         cell = self._cell(x_m, y_m)
         return self._slope_x.ravel()[cell].astype(float), self._slope_y.ravel()[cell].astype(float)
 
-    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         """SemanticTag of the ground, (N,) uint8; NONE outside the town."""
         x, y = np.asarray(x_m, float), np.asarray(y_m, float)
         x0, y0, x1, y1 = self.bounds_m
         inside = (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
-        return np.where(inside, self.tags.ravel()[self._cell(x, y)], 0).astype(np.uint8)
+        tags = np.where(inside, self.tags.ravel()[self._cell(x, y)], 0).astype(np.uint8)
+        if self._decks is not None and from_z_m is not None:
+            return self._of_decks(tags, self._decks.tags, x, y, from_z_m)
+        return tags
 
-    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         """Speed limit of the road there, (N,) float32; 30 where there is none."""
-        return self._limits.ravel().take(self._cell(x_m, y_m))
+        limits = self._limits.ravel().take(self._cell(x_m, y_m))
+        if self._decks is not None and from_z_m is not None:
+            return self._of_decks(limits, self._decks.limits_kmh, x_m, y_m, from_z_m)
+        return limits
+
+    def _of_decks(
+        self, below: np.ndarray, facts: np.ndarray, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray
+    ) -> np.ndarray:
+        """A fact of each point's deck, or what holds below where it stands on none."""
+        deck = self._deck(x_m, y_m, from_z_m)
+        return np.where(deck >= 0, facts.ravel()[np.maximum(deck, 0)], below)
+
+    def _deck(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray) -> np.ndarray:
+        places = _columns(x_m, y_m, from_z_m)
+        deck = np.empty(len(places[0]), np.int64)
+        find_decks(self.heights, *places, deck)
+        return deck
+
+
+def _columns(x_m: np.ndarray, y_m: np.ndarray, z_m: np.ndarray) -> list[np.ndarray]:
+    """Points as kernels take them: (N,) contiguous float64 each."""
+    every = np.broadcast_arrays(*(np.atleast_1d(np.asarray(value, float)) for value in (x_m, y_m, z_m)))
+    return [np.array(value) for value in every]
+
+
+def _apart(strips: list[LaneStrip], spans: Spans) -> tuple[list[LaneStrip], list[LaneStrip], list[LaneStrip]]:
+    """Pieces of lanes that lie on the ground, that are decks, and that lead onto bridges over other roads."""
+    lying, decks, ramps = [], [], []
+    for index, (strip, near) in enumerate(zip(strips, approaches(strips, spans), strict=True)):
+        ground = spans.on_ground(index)
+        for first, last in stretches(ground):
+            lying.append(strip.piece(first, last))
+        for first, last in stretches(ground & near[1:] & near[:-1]):
+            ramps.append(strip.piece(first, last))
+        for first, last in stretches(~ground):
+            for start in range(first, last, LONGEST_PIECE - 1):
+                decks.append(strip.piece(start, min(start + LONGEST_PIECE - 1, last)))
+    return lying, decks, ramps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +68,31 @@ class LaneStrip:
     def heading_deg(self) -> np.ndarray:
         """World yaw of the direction of travel at each cross-section, (N,) degrees."""
         return self.road.yaw_deg(self.s_m) + (0.0 if self.lane_id < 0 else 180.0)
+
+    def piece(self, first: int, last: int) -> LaneStrip:
+        """The part between two cross-sections, both included."""
+        cut = slice(first, last + 1)
+        return replace(
+            self,
+            s_m=self.s_m[cut],
+            inner_m=self.inner_m[cut],
+            outer_m=self.outer_m[cut],
+            speed_limit_kmh=self.speed_limit_kmh[cut],
+        )
+
+    def points(self, step_m: float) -> tuple[np.ndarray, np.ndarray]:
+        """Points at most `step_m` apart that cover it, (N, 3), and the nearest cross-section of each, (N,)."""
+        width = np.linalg.norm((self.outer_m - self.inner_m)[:, :2], axis=1).max()
+        edges = (self.inner_m, self.outer_m, (self.inner_m + self.outer_m) / 2)
+        longest = max(np.linalg.norm(np.diff(edge[:, :2], axis=0), axis=1).sum() for edge in edges)
+        along = np.linspace(0, len(self.s_m) - 1, int(longest / step_m) + 2)
+        low = np.minimum(along.astype(int), len(self.s_m) - 2)
+        part = (along - low)[:, None]
+        inner = self.inner_m[low] * (1 - part) + self.inner_m[low + 1] * part
+        outer = self.outer_m[low] * (1 - part) + self.outer_m[low + 1] * part
+        across = np.linspace(0, 1, int(width / step_m) + 2)[None, :, None]
+        points = (inner[:, None] * (1 - across) + outer[:, None] * across).reshape(-1, 3)
+        return points, np.repeat(np.round(along).astype(np.intp), across.shape[1])
 
 
 def _check_extent(road: Road, lane_id: int, width_m: float, height_m: float) -> None:

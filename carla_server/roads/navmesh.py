@@ -16,6 +16,7 @@ import numpy as np
 from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.markings import crosswalk_quads_m
 from carla_server.roads.opendrive import OpenDrive
+from carla_server.roads.spans import LEVEL_GAP_M
 
 SIDEWALK_AREA, CROSSWALK_AREA = (1, 0x02), (2, 0x04)
 """(area id, flag) as in CARLA's client."""
@@ -88,7 +89,7 @@ def _dock(paths: list[_Path], end_m: np.ndarray) -> np.ndarray | None:
         for name in ("inner_m", "outer_m"):
             edge = getattr(path, name)
             reach = np.abs(edge[:, :2] - middle[:2]).min(axis=0)
-            if reach.max() < MAX_GAP_M + 5.0:
+            if reach.max() < MAX_GAP_M + 5.0 and np.abs(edge[:, 2] - middle[2]).min() < LEVEL_GAP_M:
                 candidates.append((_nearest(edge, middle)[0], index, name))
     if not candidates:
         return None

@@ -103,6 +103,16 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Bridge:
+    """A stretch of a road that is a bridge; `kind` is concrete, steel, brick or wood, or whatever the map says."""
+
+    bridge_id: str
+    kind: str
+    s_m: float
+    length_m: float
+
+
+@dataclass(frozen=True)
 class Road:
     """One road: reference line, profiles, lanes and what stands beside it."""
 
@@ -123,6 +133,7 @@ class Road:
     successor: tuple[str, int, str] | None
     objects: tuple[RoadObject, ...] = ()
     signals: tuple[Signal, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
 
     def height_m(self, s_m: np.ndarray, t_m: np.ndarray) -> np.ndarray:
         """Height of the road surface."""

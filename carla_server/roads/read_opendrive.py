@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from carla_server.roads.opendrive import (
+    Bridge,
     Connection,
     Cubics,
     Lane,
@@ -29,8 +30,10 @@ MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_ROAD_M = 20_000.0
 START_TOLERANCE_M = 0.01
+BRIDGE_TOLERANCE_M = 0.01
 MAX_TOTAL_M = 60_000.0
 MAX_ITEMS = {"signal": 4_000, "signalReference": 8_000, "object": 20_000, "laneSection": 20_000, "geometry": 50_000}
+MAX_ITEMS |= {"bridge": 400}
 """How many elements of a kind are read; each costs time when the map is built."""
 
 
@@ -102,6 +105,16 @@ def _object(element: Element) -> RoadObject:
         heading_rad=_number(element, "hdg", 0.0),
         outline_m=points,
     )
+
+
+def _bridge(element: Element, road_id: str | None, road_m: float) -> Bridge:
+    start, length = _number(element, "s"), _number(element, "length")
+    if not (length > 0.0 and start >= 0.0 and start + length <= road_m + BRIDGE_TOLERANCE_M):
+        raise OpenDriveError(
+            f"<bridge> {element.get('id')!r} of road {road_id!r} begins at s = {start:g} m and is {length:g} m long, "
+            f"expected a stretch of the road, which is {road_m:g} m long"
+        )
+    return Bridge(element.get("id", ""), element.get("type", "concrete"), start, min(length, road_m - start))
 
 
 def _signal(element: Element, definition: Element) -> Signal:
@@ -180,6 +193,7 @@ def _road(element: Element, definitions: dict[str, Element]) -> Road:
         successor=_link(element, "successor"),
         objects=tuple(map(_object, element.findall("objects/object"))),
         signals=tuple(signals),
+        bridges=tuple(_bridge(b, element.get("id"), length) for b in element.findall("objects/bridge")),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from carla_server.roads.frontage import FreeSpace, Frontage, Place, frontages
 from carla_server.roads.ground import GroundRaster
 from carla_server.roads.lane_strips import LaneStrip
+from carla_server.roads.relief import BELOW_DECK_M
 from carla_server.roads.town import Box, Placement, PropKind, SignSite, TrafficLightSite
 
 FLOOR_M = 3.2
@@ -79,6 +80,11 @@ class _Plan:
         across = np.abs(away[..., 1] * np.cos(yaw) - away[..., 0] * np.sin(yaw))
         return bool(((along < LONGEST_VEHICLE_HALF_M[0]) & (across < LONGEST_VEHICLE_HALF_M[1])).any())
 
+    def on_a_bridge(self, point: np.ndarray, road_z_m: float) -> bool:
+        """Whether a deck carries a point beside a road."""
+        x, y, z = np.array([point[0]]), np.array([point[1]]), np.array([road_z_m])
+        return bool(self.ground.height_m(x, y, z)[0] - self.ground.height_m(x, y)[0] > BELOW_DECK_M / 2)
+
     def district(self, point: np.ndarray) -> str:
         """Style of the square that a point lies in."""
         square = (int(np.floor(point[0] / DISTRICT_M + 0.5)), int(np.floor(point[1] / DISTRICT_M + 0.5)))
@@ -88,9 +94,19 @@ class _Plan:
         return self._districts[square]
 
     def add(
-        self, kind: PropKind, point: np.ndarray, yaw_deg: float, size_m: tuple, seed: int, solid_half_m=None
+        self,
+        kind: PropKind,
+        point: np.ndarray,
+        yaw_deg: float,
+        size_m: tuple,
+        seed: int,
+        solid_half_m=None,
+        road_z_m: float | None = None,
     ) -> Box:
         """Stand a prop on the ground; `solid_half_m` (along, across) makes it an obstacle.
+
+        Args:
+            road_z_m: height of the road that it stands beside, for one on a bridge.
 
         Returns:
             Its bounding box.
@@ -100,7 +116,8 @@ class _Plan:
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         foot = np.array([[0, 0], [1, 1], [1, -1], [-1, -1], [-1, 1]]) * half @ rotation.T + point
         spread = foot if kind == PropKind.BUILDING else foot[:1]
-        z = float(self.ground.height_m(spread[:, 0], spread[:, 1]).min())
+        from_z_m = None if road_z_m is None else np.full(len(spread), road_z_m)
+        z = float(self.ground.height_m(spread[:, 0], spread[:, 1], from_z_m).min())
         position = (float(point[0]), float(point[1]), z)
         size = (float(size_m[0]), float(size_m[1]), float(size_m[2]))
         yaw = float((yaw_deg + 180.0) % 360.0 - 180.0)
@@ -213,11 +230,17 @@ def _add_street_furniture(plan: _Plan, front: Frontage) -> None:
         if not plan.far_from_poles(point, 1.5) or plan.blocks_a_spawn_point(point, 0.0, (0.12, 0.12)):
             continue
         seed = int(rng.integers(1 << 31))
-        plan.add(PropKind.STREET_LAMP, point, place.outward_deg + 180.0, LAMP_SIZE_M, seed, (0.12, 0.12))
-        if not front.has_sidewalk:
+        bridge = plan.on_a_bridge(place.kerb_m, place.road_z_m)
+        if bridge and not plan.on_a_bridge(point, place.road_z_m):
+            continue  # a verge that is not there
+        yaw = place.outward_deg + 180.0
+        plan.add(PropKind.STREET_LAMP, point, yaw, LAMP_SIZE_M, seed, (0.12, 0.12), place.road_z_m)
+        if bridge or not front.has_sidewalk:
             continue
         extra = rng.random()
         later = front.at(min(float(distance + 5.0), front.length_m))
+        if plan.on_a_bridge(later.kerb_m, later.road_z_m):
+            continue
         width = float(np.linalg.norm(later.edge_m - later.kerb_m))
         if extra < 0.3:
             bench = later.edge_m - later.outward * 0.4
@@ -249,7 +272,7 @@ def _add_parked_cars(plan: _Plan, front: Frontage) -> None:
         size = CAR_SIZES_M[int(rng.integers(len(CAR_SIZES_M)))]
         yaw += float(rng.uniform(-1.0, 1.0))
         half = (size[0] / 2, size[1] / 2)
-        if plan.blocks_a_spawn_point(middle[:2], yaw, half):
+        if plan.blocks_a_spawn_point(middle[:2], yaw, half) or plan.on_a_bridge(middle[:2], float(middle[2])):
             continue
         plan.add(PropKind.PARKED_CAR, middle[:2], yaw, size, int(rng.integers(1 << 31)), half)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from carla_server.roads.ground import CELL_M, TERRAIN_DROP_M, GroundRaster, dilated
+from carla_server.roads.ground import CELL_M, TERRAIN_DROP_M, GroundRaster
 from carla_server.roads.lane_strips import LaneStrip
 from carla_server.roads.mesh import Material, MeshBuilder
+from carla_server.roads.raster import dilated
 from carla_server.semantics import SemanticTag
 
 ASPHALT_RGB = (0.150, 0.149, 0.150)

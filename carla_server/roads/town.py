@@ -103,22 +103,25 @@ class SignSite:
 class Ground(Protocol):
     """Height and lane facts at points, vectorised; a raster over the town.
 
+    Where roads pass over one another, `from_z_m` (N,) are the heights from which one looks down: what counts is the
+    highest surface below. Without it the lowest one counts.
+
     Attributes:
         heights: what `height_m` reads, for compiled code.
     """
 
     heights: HeightField
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         """Ground height, (N,) float64 metres."""
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Partial derivatives (dz/dx, dz/dy), each (N,) float64."""
 
-    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         """SemanticTag of the ground, (N,) uint8: ROADS, SIDEWALKS, TERRAIN or NONE outside the town."""
 
-    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         """Speed limit of the road there, (N,) float32; 30 where there is none."""
 
 

@@ -17,6 +17,7 @@ from carla_server.roads.navmesh import build_navmesh
 from carla_server.roads.opendrive import OpenDriveError
 from carla_server.roads.read_opendrive import MAX_TEXT_BYTES, parse_opendrive
 from carla_server.roads.scenery import furnish
+from carla_server.roads.spans import find_spans
 from carla_server.roads.spawn_points import spawn_points
 from carla_server.roads.surface import add_surface
 from carla_server.roads.town import Box, Town
@@ -85,7 +86,8 @@ def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -
     strips = lane_strips(opendrive, generation.vertex_distance_m, generation.additional_width_m)
     if not any(strip.kind == "driving" for strip in strips):
         raise OpenDriveError(f"the map {name!r} has no driving lane")
-    ground = GroundRaster(strips)
+    spans = find_spans(strips)
+    ground = GroundRaster(strips, spans)
     builder = MeshBuilder()
     if generation.visible:
         add_surface(builder, strips, ground)

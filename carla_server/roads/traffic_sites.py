@@ -26,6 +26,8 @@ hang above the windscreen of a waiting car, so the far side is taken."""
 
 FAR_SIDE_SEARCH_M = 45.0
 KERB_CLEARANCE_M = 0.7
+SAME_ROAD_M = 1.5
+"""Ground this near to a road's height belongs to it; farther down it is what lies beside a bridge."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,22 @@ def _trigger(approach: _Approach, length_m: float) -> Box:
 
 
 def _roadside(ground: GroundRaster, start_m: np.ndarray, direction: np.ndarray, reach_m: float) -> np.ndarray | None:
-    """First place from `start_m` along `direction` that has been off the roadway for `KERB_CLEARANCE_M`."""
+    """First place from `start_m` along `direction` that has been off the roadway for `KERB_CLEARANCE_M`.
+
+    On a bridge the railing is the last place there is.
+    """
     distance = np.arange(0.0, reach_m, 0.25)
     points = start_m[:2] + distance[:, None] * direction
-    off = ground.tag(points[:, 0], points[:, 1]) != SemanticTag.ROADS
+    road_z = np.full(len(points), start_m[2])
+    level = np.abs(ground.height_m(points[:, 0], points[:, 1], road_z) - start_m[2]) < SAME_ROAD_M
+    if level[0] and not level.all() and ground.on_deck(points[:1, 0], points[:1, 1], road_z[:1])[0]:
+        points = points[: int(np.argmin(level))]
+        road_z = road_z[: len(points)]
+    off = ground.tag(points[:, 0], points[:, 1], road_z) != SemanticTag.ROADS
     run = int(KERB_CLEARANCE_M / 0.25)
     clear = np.convolve(off, np.ones(run + 1), "valid") == run + 1
     if not clear.any():
-        return None
+        return None if len(points) == len(distance) else points[-1]
     return points[int(np.argmax(clear)) + run]
 
 
@@ -150,7 +160,7 @@ def _far_pole(ground: GroundRaster, stop_m: np.ndarray, travel: np.ndarray, righ
     ahead = np.arange(10.0, FAR_SIDE_SEARCH_M, 0.5)
     for aside in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0):
         line = stop_m[:2] + ahead[:, None] * travel + (aside + KERB_CLEARANCE_M) * right
-        paved = ground.tag(line[:, 0], line[:, 1]) == SemanticTag.SIDEWALKS
+        paved = ground.tag(line[:, 0], line[:, 1], np.full(len(line), stop_m[2])) == SemanticTag.SIDEWALKS
         if paved.any():
             return line[int(np.argmax(paved))] + travel * (0.5 if paved[: len(paved) // 2].any() else 0.0)
     return None
@@ -178,8 +188,8 @@ def _light(
         pole = _roadside(ground, at_mouth, right, 12.0)
     if pole is None:
         pole = at_mouth[:2] + right
-    height = float(ground.height_m(pole[:1], pole[1:])[0])
-    road_z = float(ground.road_height_m(pole[:1], pole[1:])[0])
+    height = float(ground.height_m(pole[:1], pole[1:], at_mouth[2:])[0])
+    road_z = float(ground.road_height_m(pole[:1], pole[1:], at_mouth[2:])[0])
     over_lanes = pole - right * np.dot(pole - center[:2], right)
     facing = (yaw + 360.0) % 360.0 - 180.0
     heads = (
@@ -240,7 +250,7 @@ def _sign(
     post = _roadside(ground, kerb, right, 12.0)
     post = kerb[:2] + right if post is None else post
     trigger = _trigger(main, TRIGGER_LENGTH_M[signal.kind])
-    z = float(ground.height_m(post[:1], post[1:])[0])
+    z = float(ground.height_m(post[:1], post[1:], kerb[2:])[0])
     facing = (yaw + 360.0) % 360.0 - 180.0
     return [SignSite(signal.signal_id, kind, (float(post[0]), float(post[1]), z), facing, trigger)]
 

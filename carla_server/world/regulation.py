@@ -18,7 +18,7 @@ from carla_server.world.traffic_lights import LightState
 
 NO_LIGHT = -1
 _GREEN = int(LightState.GREEN)
-_HEIGHT_SLACK_M = 3.0  # under or on a bridge is not at the light
+_HEIGHT_SLACK_M = 1.5  # under or on a bridge is not at the light
 _MIN_ALIGNMENT = 0.5  # cosine of 60 degrees: crossing traffic is not "at" the light
 _GIVING_WAY = ("traffic.stop", "traffic.yield")
 

@@ -214,6 +214,6 @@ class World(Population):
     def _write_vehicles(self) -> None:
         fleet = self.vehicles
         if len(fleet):
-            limit_kmh = self.town.ground.speed_limit_kmh(fleet.position_m[:, 0], fleet.position_m[:, 1])
+            limit_kmh = self.town.ground.speed_limit_kmh(*fleet.position_m.T)
             seen = self._regulation.seen_by(fleet, self.light_ids, self.lights.state, self.elapsed_s)
             self._table.write_vehicles(fleet, limit_kmh, *seen)

@@ -29,16 +29,16 @@ class Plane:
         x, y = np.meshgrid((-FAR_M, FAR_M), (-FAR_M, FAR_M))
         self.heights = HeightField(rise_x * x + rise_y * y, -FAR_M, -FAR_M, 0.5 / FAR_M)
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return self.rise_x * x_m + self.rise_y * y_m
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.full_like(x_m, self.rise_x), np.full_like(x_m, self.rise_y)
 
-    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.ones(len(x_m), np.uint8)
 
-    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.full(len(x_m), 30.0, np.float32)
 
 

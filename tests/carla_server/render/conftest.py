@@ -20,16 +20,16 @@ class FlatGround:
 
     heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.zeros(len(x_m))
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(x_m)), np.zeros(len(x_m))
 
-    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.where(np.abs(y_m) < 5, int(SemanticTag.ROADS), int(SemanticTag.TERRAIN)).astype(np.uint8)
 
-    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.full(len(x_m), 30.0, np.float32)
 
 

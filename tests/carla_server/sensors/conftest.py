@@ -23,16 +23,16 @@ class FlatGround:
 
     heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.zeros(np.shape(x_m))
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(np.shape(x_m)), np.zeros(np.shape(x_m))
 
-    def tag(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def tag(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.full(np.shape(x_m), int(SemanticTag.ROADS), np.uint8)
 
-    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def speed_limit_kmh(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.full(np.shape(x_m), 50.0, np.float32)
 
 

@@ -34,7 +34,7 @@ ROADLESS = (
 class Flat:
     heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
 
-    def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    def height_m(self, x_m: np.ndarray, y_m: np.ndarray, from_z_m: np.ndarray | None = None) -> np.ndarray:
         return np.zeros_like(x_m)
 
 

@@ -15,16 +15,16 @@ class FlatGround:
 
     heights = HeightField(np.zeros((2, 2)), 0.0, 0.0, 1.0)
 
-    def height_m(self, x_m, y_m):
+    def height_m(self, x_m, y_m, from_z_m=None):
         return np.zeros(np.shape(x_m))
 
     def slope(self, x_m, y_m):
         return np.zeros(np.shape(x_m)), np.zeros(np.shape(x_m))
 
-    def tag(self, x_m, y_m):
+    def tag(self, x_m, y_m, from_z_m=None):
         return np.full(np.shape(x_m), int(SemanticTag.ROADS), np.uint8)
 
-    def speed_limit_kmh(self, x_m, y_m):
+    def speed_limit_kmh(self, x_m, y_m, from_z_m=None):
         return np.full(np.shape(x_m), 50.0, np.float32)
 
 
