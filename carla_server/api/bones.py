@@ -20,7 +20,7 @@ from carla_server.wire.structs import (
     read_str,
 )
 from carla_server.world.actors import Actor, Vehicle, Walker
-from carla_server.world.pieces import feet_of, note_pieces, walker_bones, walker_gait
+from carla_server.world.pieces import feet_of, walker_bones, walker_gait
 from carla_server.world.poses import compose
 from carla_server.world.skeleton import BONE_NAMES, in_component
 
@@ -62,21 +62,21 @@ def set_bones_transform(simulator: Simulator, actor_id: Any, bones: Any) -> None
             )
         wanted[name] = read_pose(transform, f"transform of bone {name}")
     walker.pose_of_client.relative.update(wanted)
-    note_pieces(simulator.world, walker)
+    simulator.world.note_pieces(walker)
 
 
 def blend_pose(simulator: Simulator, actor_id: Any, weight: Any) -> None:
     """0 shows the walker's own gait, 1 the pose that the client set, values between mix them."""
     walker = walker_of(simulator, actor_id)
     walker.pose_of_client.weight = read_float(weight, "blend", 0.0, 1.0)
-    note_pieces(simulator.world, walker)
+    simulator.world.note_pieces(walker)
 
 
 def get_pose_from_animation(simulator: Simulator, actor_id: Any) -> None:
     """Make the pose of this moment the client's pose, as a start for changes."""
     walker = walker_of(simulator, actor_id)
     walker.pose_of_client.relative = walker_gait(simulator.world, walker)
-    note_pieces(simulator.world, walker)
+    simulator.world.note_pieces(walker)
 
 
 def get_actor_component_names(simulator: Simulator, actor_id: Any) -> list[str]:

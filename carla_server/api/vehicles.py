@@ -18,7 +18,7 @@ from carla_server.wire.structs import (
     read_int,
     read_vehicle_control,
 )
-from carla_server.world.pieces import set_open_doors
+from carla_server.world.doors import set_open_doors
 
 _ALL_DOORS = 6
 _DOORS = 6

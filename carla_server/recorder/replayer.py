@@ -17,7 +17,7 @@ from carla_server.recorder.recorder import CM_PER_M
 from carla_server.recorder.recording import Frame, Recording
 from carla_server.wire.structs import ActorDescription, InvalidArgument, Pose
 from carla_server.world.actors import Actor, TrafficLight, TrafficSign, Vehicle, Walker
-from carla_server.world.pieces import set_open_doors
+from carla_server.world.doors import set_open_doors
 from carla_server.world.poses import compose, relative
 from carla_server.world.world import World
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from carla_server.dynamics.ackermann import AckermannDriver
 from carla_server.wire.layouts import Layout
 from carla_server.wire.structs import ActorDescription, Pose, Vector
 from carla_server.world.skeleton import CustomPose
+
+if TYPE_CHECKING:
+    from carla_server.world.doors import Door
 
 ZERO: Vector = (0.0, 0.0, 0.0)
 
@@ -93,8 +97,8 @@ class Vehicle(Actor):
 
     Attributes:
         light_state: bits of carla.VehicleLightState.
-        open_doors: bits by carla.VehicleDoor; change them by `pieces.set_open_doors`.
-        door_opened_s: swinging door that is open -> episode time when it was opened.
+        open_doors: bits by carla.VehicleDoor; change them by `doors.set_open_doors`.
+        doors: number -> how it stands, of those open doors that the model has.
         color: (r, g, b) bytes.
         keeps_control: whether a command acts until the next one (blueprint attribute sticky_control).
         ackermann: drives it while a client commands speeds instead of pedals.
@@ -104,7 +108,7 @@ class Vehicle(Actor):
 
     light_state: int = 0
     open_doors: int = 0
-    door_opened_s: dict[int, float] = field(default_factory=dict)
+    doors: dict[int, Door] = field(default_factory=dict)
     color: tuple[int, int, int] = (17, 37, 103)
     keeps_control: bool = True
     ackermann: AckermannDriver = field(default_factory=AckermannDriver)

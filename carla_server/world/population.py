@@ -241,6 +241,13 @@ class Population(ABC):
         actor.collides = enabled
         self.collisions.set_enabled(actor.actor_id, enabled)
 
+    def note_pieces(self, actor: Vehicle | Walker) -> None:
+        """Keep `in_pieces` up to date after a change of doors or of a client's pose."""
+        if actor.doors if isinstance(actor, Vehicle) else actor.pose_of_client.shows:
+            self.in_pieces[actor.actor_id] = actor
+        else:
+            self.in_pieces.pop(actor.actor_id, None)
+
     def hide_scenery(self, hidden: frozenset[int]) -> None:
         """Take away the scenery of these instance numbers, and show all other: everybody else stays as they are."""
         if hidden == self.hidden_scenery:

@@ -91,6 +91,11 @@ class CustomPose:
     relative: dict[str, Pose] = field(default_factory=dict)
     weight: float = 0.0
 
+    @property
+    def shows(self) -> bool:
+        """Whether it changes what the gait alone would show."""
+        return self.weight > 0.0 and bool(self.relative)
+
 
 def gait(height_m: float, walked_m: float, speed_mps: float) -> dict[str, Pose]:
     """Pose of every bone in its parent's frame for a point of the step cycle.
@@ -122,7 +127,7 @@ def gait(height_m: float, walked_m: float, speed_mps: float) -> dict[str, Pose]:
 
 def blend(animated: dict[str, Pose], custom: CustomPose) -> dict[str, Pose]:
     """Mix the gait with a client's pose by its weight; angles take the short way."""
-    if custom.weight <= 0.0 or not custom.relative:
+    if not custom.shows:
         return animated
     mixed = dict(animated)
     for name, wanted in custom.relative.items():

@@ -3,7 +3,7 @@
 A tick, in this order:
 
     1. frame and time go on           2. traffic lights take their turns
-    3. vehicles and walkers move      4. boxes that touch push each other; a replay moves its actors
+    3. vehicles and walkers move      4. boxes that touch push each other, doors swing; a replay moves its actors
     5. attached actors follow         6. the snapshot's rows are refreshed
     7. sensors that are due measure
 """
@@ -24,6 +24,7 @@ from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
 from carla_server.wire.stream import Buffer, pack_snapshot
 from carla_server.wire.structs import EpisodeSettings, Pose, VehicleControl
 from carla_server.world.actors import Sensor, Walker
+from carla_server.world.doors import swing_doors
 from carla_server.world.population import Population
 from carla_server.world.seeds import derive_seed
 from carla_server.world.street_lights import StreetLights
@@ -149,6 +150,8 @@ class World(Population):
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
+        if self.in_pieces:
+            contacts += swing_doors(self, delta_s)
         if contacts:
             self._let_fall(contacts)
         if self.tape is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import msgpack
 import numpy as np
 import pytest
 
@@ -14,7 +15,8 @@ from carla_server.render.shapes.families import vehicle_profile
 from carla_server.render.shapes.limbs import ANKLE, FOREARM, LIMBS, SHANK, THIGH, UPPER_ARM
 from carla_server.render.shapes.pieces import DOORWAYS, LEAVES, piece_mesh
 from carla_server.wire.structs import ActorDescription
-from carla_server.world.pieces import SWING_S, leaf_pose, walker_gait
+from carla_server.world.doors import SWING_DEG, SWING_S
+from carla_server.world.pieces import walker_gait
 from carla_server.world.skeleton import BONES
 from carla_server.world.vehicle_blueprints import VEHICLES, WITH_DOORS
 from carla_server.world.world import World
@@ -100,10 +102,63 @@ def test_an_open_door_stands_where_rays_meet_it(stage, see):
     vehicles.open_vehicle_door(simulator, car.actor_id, FRONT_LEFT)
     stage.tick(SWING_S, {})
     hits = stage.sensors.rays.cast(stage, beside, ahead, 15.0)
-    hinge_x = leaf_pose(stage, car, FRONT_LEFT)[0]
+    hinge_x = car.doors[FRONT_LEFT].leaf_pose(stage.pose_of(car))[0]
     assert hits.actor_id[0] == car.actor_id
     assert hits.tag[0] == car.semantic_tags[-1]
     assert hinge_x - 1.0 < beside[0] + hits.distance_m[0] < hinge_x
+
+
+def drive_past(stage, car, left_m, ticks=60, speed_mps=8.0):
+    """A car passes the standing one so far to its left; every collision it is told of, with the door's angles."""
+    y_m = -car.box.extent_m[1] - left_m
+    passing = stage.spawn(ActorDescription(0, "vehicle.audi.tt", ()), (-12.0, y_m, 0.05, 0.0, 0.0, 0.0))
+    detector = stage.spawn(
+        ActorDescription(0, "sensor.other.collision", ()), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0), passing.actor_id
+    )
+    row = stage.vehicles.index_of(passing.actor_id)
+    stage.vehicles.velocity_mps[row, 0] = speed_mps
+    told, angles = [], []
+    for _ in range(ticks):
+        output = stage.tick(0.05, {detector.stream_id})
+        told += [msgpack.unpackb(buffers[-1]) for _, buffers in output.measurements]
+        angles += [door.angle_deg for door in car.doors.values()]
+    return told, angles, float(stage.vehicles.velocity_mps[row, 0])
+
+
+def test_a_car_that_passes_hits_an_open_door_once_and_the_door_gives_way(stage, see):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    settle(stage, car)
+    told, _, free_mps = drive_past(stage, car, left_m=1.5)
+    assert told == []
+    stage.destroy(max(actor.actor_id for actor in stage.vehicle_actors))
+    vehicles.open_vehicle_door(simulator, car.actor_id, FRONT_LEFT)
+    for _ in range(20):
+        stage.tick(0.05, {})
+    assert car.doors[FRONT_LEFT].angle_deg == SWING_DEG
+    told, angles, speed_mps = drive_past(stage, car, left_m=1.5)
+    assert [other[0] for _, other, _ in told] == [car.actor_id]
+    (_, _, impulse) = told[0]
+    assert impulse[0] < 0.0, "it is slowed down"
+    assert 25.0 < -impulse[0] < 400.0, "by a door's weight"
+    assert free_mps - 0.5 < speed_mps < free_mps
+    assert min(angles) < 0.6 * SWING_DEG
+    assert angles[-1] == SWING_DEG, "the door swings back when the car has gone"
+
+
+def test_a_door_opens_no_farther_than_what_stands_beside_it(stage, see):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    walker = stage.spawn(
+        ActorDescription(0, "walker.pedestrian.0001", ()), (0.3, -car.box.extent_m[1] - 0.6, 1.0, 0.0, 0.0, 0.0)
+    )
+    settle(stage, car)
+    vehicles.open_vehicle_door(simulator, car.actor_id, FRONT_LEFT)
+    for _ in range(30):
+        stage.tick(0.05, {})
+    assert 5.0 < car.doors[FRONT_LEFT].angle_deg < 0.9 * SWING_DEG
+    stage.destroy(walker.actor_id)
+    for _ in range(30):
+        stage.tick(0.05, {})
+    assert car.doors[FRONT_LEFT].angle_deg == SWING_DEG
 
 
 def test_models_without_doors_keep_them_shut_whatever_is_asked(stage, see):
