@@ -45,7 +45,7 @@ class AugmentWeather(BaseTransform):
         conditions: one is drawn for each picture.
         prob: share of pictures that are changed.
         synthesizer: its name (`relight` has no simulator to ask here), or a synthesizer of your own.
-        backend, weights: of the `embedded` network.
+        backend, weights: of the `embedded` or `translator` network.
         source: condition that the pictures were recorded in.
         tags: CARLA tag of each label number, for labels that are not CARLA's own; 255 (ignore) stays unlabeled.
 
@@ -57,7 +57,7 @@ class AugmentWeather(BaseTransform):
         self,
         conditions: Sequence[str] = ("rain-night",),
         prob: float = 0.5,
-        synthesizer: Literal["procedural", "embedded"] | Synthesizer = "procedural",
+        synthesizer: Literal["procedural", "embedded", "translator"] | Synthesizer = "procedural",
         backend: OnlineBackend = "onnxruntime",
         weights: str | None = None,
         source: str = DOMINANT.name,

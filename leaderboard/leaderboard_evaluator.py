@@ -98,8 +98,9 @@ def parser() -> argparse.ArgumentParser:
         help="interpreter or environment's folder in which the agent runs, with its own Python and packages",
     )
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
-    add("--synthesizer", default="procedural", choices=["procedural", "embedded"], help="who makes it")
-    add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs the embedded network")
+    add("--synthesizer", default="procedural", choices=["procedural", "embedded", "translator"], help="who makes it")
+    add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs its network")
+    add("--augment-weights", default=None, type=Path, help="folder of its network; a translator has none by itself")
     return made
 
 
@@ -130,7 +131,7 @@ class LeaderboardEvaluator:
         augmentation = None
         if args.augment is not None:
             target = Condition.parse(args.augment)
-            made = make_online_synthesizer(args.synthesizer, args.backend)
+            made = make_online_synthesizer(args.synthesizer, args.backend, args.augment_weights)
             augmentation = CameraAugmentation(made, _CONDITION, target, args.traffic_manager_seed)
         config = AgentConfig(
             Path(args.agent),

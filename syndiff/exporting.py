@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from augment.export.embedded_graph import embedded_graph
 from augment.export.engine import EngineShapes, build_engine
 from augment.export.fused_controlnet import fused_graph_from_folders
 from augment.export.onnx_graph import GraphSource, PictureShape, check_multiple
 from augment.export.parity import export_checked
+from augment.export.step_model import EMBEDDED, TRANSLATOR
 from augment.synthesizers.embedded import default_embedded_folder
 from syndiff.commands.export_engine import ExportEngine
 
@@ -58,4 +58,5 @@ def export_engine(options: ExportEngine) -> int:
 def _source(options: ExportEngine) -> GraphSource:
     if options.base is not None and options.controlnet is not None:
         return fused_graph_from_folders(options.base, options.controlnet, options.precision)
-    return embedded_graph(options.weights or default_embedded_folder(), options.precision)
+    model = TRANSLATOR if options.synthesizer == "translator" else EMBEDDED
+    return model.graph(options.weights or default_embedded_folder(), options.precision)

@@ -6,11 +6,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from augment.conditions import Condition
-from augment.online.choice import make_online_synthesizer
+from augment.online.choice import make_online_synthesizer, network_folder
 from augment.online.config import OnlineConfig
 from augment.synthesizers.base import Synthesizer
 from leaderboard.results import DriveRecord
@@ -53,20 +52,22 @@ def online_synthesizer(options: Evaluate) -> Synthesizer | None:
 
 
 def augmentation_identity(options: Evaluate) -> dict[str, Any] | None:
-    """What makes two augmented evaluations the same one; None without `--augment`."""
+    """What makes two augmented evaluations the same one; None without `--augment`.
+
+    Raises:
+        ValueError: weights are missing.
+    """
     if options.augment is None:
         return None
     known = {"target": options.augment, "synthesizer": options.synthesizer, **asdict(online_config(options))}
-    if options.synthesizer == "embedded":
-        known |= {"backend": options.backend, "weights": _weights_sha256(options.augment_weights)}
+    if options.synthesizer in ("embedded", "translator"):
+        known |= {"backend": options.backend, "weights": _weights_sha256(options)}
         known |= {"threads": options.threads}
     return known
 
 
-def _weights_sha256(folder: Path | None) -> str:
-    from augment.synthesizers.embedded import default_embedded_folder
-
-    files = sorted((folder or default_embedded_folder()).glob("*.safetensors"))
+def _weights_sha256(options: Evaluate) -> str:
+    files = sorted(network_folder(options.synthesizer, options.augment_weights).glob("*.safetensors"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from augment.caption import Captioner, LabelCaptioner
-from augment.export.backends import open_embedded
+from augment.export.backends import open_embedded, open_translator
 from augment.plan import Progress, progress, read_plan
 from augment.synthesize import Engine, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import Synthesizer
@@ -23,7 +23,6 @@ from augment.synthesizers.embedded import default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
-from augment.synthesizers.translator import TranslatorSynthesizer
 from augment.variant_maker import MakingConfig, VariantMaker
 from augment.variant_part import VariantPart, merge_parts
 from augment.work import VariantTask
@@ -58,7 +57,7 @@ def make_synthesizer(
         kind: the name.
         weights: folder of its network, where it has one; None takes the shipped one.
         store: where the frames are; `relight` looks its pictures up there.
-        backend, precision, threads, export_cache, exported: what runs the embedded network, see
+        backend, precision, threads, export_cache, exported: what runs a network of one step, see
             `augment.export.backends.open_step`.
         preset: which public model `diffusion` is.
 
@@ -66,8 +65,10 @@ def make_synthesizer(
         ValueError: unknown name, weights are missing, or given where none are used.
     """
     check_weights(kind, weights)
-    if kind != "embedded" and (backend, precision, exported) != ("torch", "fp32", None):
-        raise ValueError(f"--backend, --precision and --exported are for the embedded network; {kind} has none")
+    if kind not in ("embedded", "translator") and (backend, precision, exported) != ("torch", "fp32", None):
+        raise ValueError(
+            f"--backend, --precision and --exported are for networks of one step (embedded, translator), not {kind}"
+        )
     if kind == "procedural":
         return ProceduralSynthesizer()
     if kind == "relight":
@@ -86,7 +87,9 @@ def make_synthesizer(
     if kind == "translator":
         if weights is None:
             raise ValueError("--synthesizer translator needs --weights; `syndiff train-translator` writes them")
-        return TranslatorSynthesizer.from_folder(weights)
+        return open_translator(
+            weights, backend, cache=export_cache, exported=exported, precision=precision, threads=threads
+        )
     if kind == "diffusion":
         if preset is None:
             raise ValueError("--synthesizer diffusion needs --preset; `syndiff presets` lists them")

@@ -1,4 +1,4 @@
-"""`open_step`: the embedded model by the back end that the caller names; nothing falls back to another one."""
+"""`open_step`: a one-step network by the back end that the caller names; nothing falls back to another one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Literal
 import torch
 
 from augment.export.cache import cached_engine, cached_graph
-from augment.export.embedded_graph import KIND, step_in_precision
 from augment.export.engine import Builder, Engine, EngineShapes
 from augment.export.engine_step import EngineStep
 from augment.export.onnx_graph import OnnxGraph, Precision
 from augment.export.onnxruntime_step import OnnxRuntimeStep
 from augment.export.openvino_step import OpenVinoStep
 from augment.export.sidecar import ExportError
+from augment.export.step_model import EMBEDDED, TRANSLATOR, StepModel
 from augment.synthesizers.embedded import EmbeddedSynthesizer
 from augment.synthesizers.embedded_step import StepRunner, TorchStep
-from augment.synthesizers.small_controlnet import SmallControlNet, read_config, weights_hash
+from augment.synthesizers.small_controlnet import read_config, weights_hash
+from augment.synthesizers.translator import TranslatorSynthesizer, read_translator_config
 
 Backend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
 
@@ -26,6 +27,7 @@ def open_step(
     folder: Path,
     backend: Backend,
     *,
+    model: StepModel = EMBEDDED,
     cache: Path | None = None,
     exported: Path | None = None,
     precision: Precision = "fp32",
@@ -34,12 +36,13 @@ def open_step(
     shapes: EngineShapes | None = None,
     cuda_graph: bool = False,
 ) -> StepRunner:
-    """Open the step of the embedded model.
+    """Open the step of a network.
 
     Args:
         folder: of the model.
         backend: `torch` needs nothing else; the others run a graph or an engine, found in `cache` or made there at
             the first use (half a minute), or given by `exported`.
+        model: what kind of network the folder holds.
         cache: folder for graphs and engines.
         exported: a graph (onnxruntime, openvino) or an engine that `syndiff export-engine` has written.
         precision: fp32; bf16 by openvino, torch and the TensorRTs; fp16 by torch on a GPU and the TensorRTs.
@@ -49,23 +52,24 @@ def open_step(
         cuda_graph: for the TensorRTs: record and replay launches.
 
     Raises:
-        ValueError: the folder holds no model; the back end's package, driver or GPU is missing; a file has changed
-            since it was exported, is of other weights, another version, another GPU; a precision is not possible.
+        ValueError: the folder holds no such model; the back end's package, driver or GPU is missing; a file has
+            changed since it was exported, is of another network, version or GPU; a precision is not possible.
     """
     if threads < 1:
         raise ValueError(f"threads is {threads}; expected at least 1")
     if backend == "torch":
-        return _torch_step(folder, precision, threads, device or "cpu")
+        return _torch_step(model, folder, precision, threads, device or "cpu")
     if cache is None and exported is None:
         raise ExportError(f"{backend} runs an exported network: name a folder to keep it in (--export-cache FOLDER)")
     if backend == "onnxruntime":
         if precision == "bf16":
             raise ExportError("ONNX Runtime has no bf16 convolution on CPUs; choose openvino, or precision fp32")
-        return OnnxRuntimeStep(_graph(folder, cache, exported, precision, threads), threads)
+        return OnnxRuntimeStep(_graph(model, folder, cache, exported, precision, threads), threads)
     if backend == "openvino":
         # bf16 is a kind of arithmetic here, not of weights: the graph is the one in 32 bits.
-        return OpenVinoStep(_graph(folder, cache, exported, "fp32", threads), threads, precision)
-    return EngineStep(_engine(folder, cache, exported, backend, precision, shapes), device or "cuda", cuda_graph)
+        return OpenVinoStep(_graph(model, folder, cache, exported, "fp32", threads), threads, precision)
+    engine = _engine(model, folder, cache, exported, backend, precision, shapes)
+    return EngineStep(engine, device or "cuda", cuda_graph)
 
 
 def open_embedded(
@@ -89,31 +93,52 @@ def open_embedded(
     return EmbeddedSynthesizer(read_config(folder), runner, weights_hash(folder), batch_size=batch_size)
 
 
-def _torch_step(folder: Path, precision: Precision, threads: int, device: str) -> StepRunner:
+def open_translator(
+    folder: Path,
+    backend: Backend,
+    *,
+    cache: Path | None = None,
+    exported: Path | None = None,
+    precision: Precision = "fp32",
+    threads: int = 2,
+    batch_size: int = 1,
+) -> TranslatorSynthesizer:
+    """A distilled translator as a synthesizer by a back end; arguments and errors as of `open_embedded`."""
+    config = read_translator_config(folder)
+    runner = open_step(
+        folder, backend, model=TRANSLATOR, cache=cache, exported=exported, precision=precision, threads=threads
+    )
+    return TranslatorSynthesizer(config, runner, weights_hash(folder), batch_size=batch_size)
+
+
+def _torch_step(model: StepModel, folder: Path, precision: Precision, threads: int, device: str) -> StepRunner:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ExportError(f"device is {device}; torch {torch.__version__} sees no NVIDIA GPU: choose cpu")
     if precision == "fp16" and device == "cpu":
         raise ExportError("torch computes fp16 on a GPU only; choose fp32 or bf16")
     torch.set_num_threads(threads)
-    runner = TorchStep(step_in_precision(SmallControlNet.load(folder), precision), device)
+    runner = TorchStep(model.step(folder, precision), device)
     if precision != "fp32":
         runner.name = f"torch-{precision}"
     runner.provenance["precision"] = precision
     return runner
 
 
-def _graph(folder: Path, cache: Path | None, exported: Path | None, precision: Precision, threads: int) -> OnnxGraph:
+def _graph(
+    model: StepModel, folder: Path, cache: Path | None, exported: Path | None, precision: Precision, threads: int
+) -> OnnxGraph:
     if exported is None:
         assert cache is not None  # noqa: S101 (open_step has checked)
-        return cached_graph(folder, cache, precision, threads=threads)
+        return cached_graph(folder, cache, precision, model=model, threads=threads)
     graph = OnnxGraph.read(exported)
-    _check_source(exported, graph.kind, graph.weights, folder)
+    _check_source(model, exported, graph.kind, graph.weights, folder)
     if graph.precision != precision:
         raise ExportError(f"{exported} computes in {graph.precision}, wanted is {precision}")
     return graph
 
 
 def _engine(
+    model: StepModel,
     folder: Path,
     cache: Path | None,
     exported: Path | None,
@@ -123,10 +148,10 @@ def _engine(
 ) -> Engine:
     if exported is None:
         assert cache is not None  # noqa: S101 (open_step has checked)
-        graph = cached_graph(folder, cache, precision)
+        graph = cached_graph(folder, cache, precision, model=model)
         return cached_engine(graph, cache, backend, shapes or EngineShapes())
     engine = Engine.read(exported)
-    _check_source(exported, engine.kind, engine.weights, folder)
+    _check_source(model, exported, engine.kind, engine.weights, folder)
     if engine.builder != backend or engine.precision != precision:
         raise ExportError(
             f"{exported} is an engine of {engine.builder} in {engine.precision}; wanted is {backend} in {precision}"
@@ -134,9 +159,9 @@ def _engine(
     return engine
 
 
-def _check_source(exported: Path, kind: str, weights: str, folder: Path) -> None:
-    if kind != KIND:
-        raise ExportError(f"{exported} is a {kind}, not an {KIND}")
+def _check_source(model: StepModel, exported: Path, kind: str, weights: str, folder: Path) -> None:
+    if kind != model.kind:
+        raise ExportError(f"{exported} was exported from another kind of network: {kind}, wanted is {model.kind}")
     here = weights_hash(folder)
     if weights != here:
         raise ExportError(

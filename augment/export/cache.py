@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from augment.export.embedded_graph import KIND, embedded_graph
 from augment.export.engine import (
     PORTABLE,
     Builder,
@@ -24,6 +23,7 @@ from augment.export.engine import (
 from augment.export.onnx_graph import FORMAT, OPSET, PACKAGES, OnnxGraph, PictureShape, Precision, versions
 from augment.export.parity import export_checked
 from augment.export.sidecar import sidecar_path
+from augment.export.step_model import EMBEDDED, StepModel
 from augment.synthesizers.small_controlnet import weights_hash
 
 
@@ -33,9 +33,15 @@ def cache_key(facts: dict[str, Any]) -> str:
 
 
 def cached_graph(
-    folder: Path, cache: Path, precision: Precision = "fp32", *, opset: int = OPSET, threads: int = 2
+    folder: Path,
+    cache: Path,
+    precision: Precision = "fp32",
+    *,
+    model: StepModel = EMBEDDED,
+    opset: int = OPSET,
+    threads: int = 2,
 ) -> OnnxGraph:
-    """The embedded step with the weights of `folder`; exported and compared with torch if the cache lacks it.
+    """The step with the weights of `folder`; exported and compared with torch if the cache lacks it.
 
     Two processes that want the same graph export it once.
 
@@ -43,6 +49,7 @@ def cached_graph(
         folder: of the model.
         cache: folder for graphs and engines, created if absent.
         precision: of the network.
+        model: what kind of network it is.
         opset: see `export_graph`.
         threads: of ONNX Runtime in the comparison.
 
@@ -51,17 +58,17 @@ def cached_graph(
     """
     facts = {
         "format": FORMAT,
-        "kind": KIND,
+        "kind": model.kind,
         "weights": weights_hash(folder),
         "precision": precision,
         "opset": opset,
         "versions": versions(*PACKAGES),
     }
-    path = cache / f"{KIND}-{precision}-{cache_key(facts)}" / "graph.onnx"
+    path = cache / f"{model.kind}-{precision}-{cache_key(facts)}" / "graph.onnx"
     with _alone(path.parent):
         if sidecar_path(path).is_file():
             return OnnxGraph.read(path)
-        source = embedded_graph(folder, precision)
+        source = model.graph(folder, precision)
         multiple = source.size_multiple_px
         shapes = [PictureShape(1, 4 * multiple, 6 * multiple), PictureShape(3, 2 * multiple, 3 * multiple)]
         return export_checked(source, path, shapes, opset=opset, threads=threads)[0]

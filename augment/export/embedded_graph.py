@@ -51,6 +51,15 @@ def embedded_graph(folder: Path, precision: Precision = "fp32") -> GraphSource:
     )
 
 
+def embedded_step(folder: Path, precision: Precision) -> EmbeddedStep:
+    """The step with the weights of `folder` in a precision.
+
+    Raises:
+        ValueError: the folder holds something else.
+    """
+    return step_in_precision(SmallControlNet.load(folder), precision)
+
+
 def step_in_precision(network: SmallControlNet, precision: Precision) -> EmbeddedStep:
     """The step with a network that is brought to a precision, in place."""
     if precision == "fp32":

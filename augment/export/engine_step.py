@@ -1,4 +1,4 @@
-"""`EngineStep`: the embedded step by an engine of TensorRT or TensorRT-RTX."""
+"""`EngineStep`: a one-step network by an engine of TensorRT or TensorRT-RTX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EngineStep:
     """A `StepRunner`.
 
     Args:
-        engine: of the embedded step.
+        engine: of a one-step network.
         device: of torch, e.g. `cuda`.
         cuda_graph: see `EngineSession`.
 

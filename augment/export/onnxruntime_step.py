@@ -1,4 +1,4 @@
-"""`OnnxRuntimeStep`: the embedded step by ONNX Runtime on the CPU."""
+"""`OnnxRuntimeStep`: a one-step network by ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class OnnxRuntimeStep:
     """A `StepRunner`.
 
     Args:
-        graph: of the embedded step, in 32 or 16 bits.
+        graph: of a one-step network, in 32 or 16 bits.
         threads: CPU threads; they sleep between frames, the simulator wants the cores.
 
     Raises:

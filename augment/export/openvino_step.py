@@ -1,4 +1,4 @@
-"""`OpenVinoStep`: the embedded step by OpenVINO on the CPU, in 32 bits or, where the CPU has it, in bf16."""
+"""`OpenVinoStep`: a one-step network by OpenVINO on the CPU, in 32 bits or, where the CPU has it, in bf16."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class OpenVinoStep:
     """A `StepRunner`.
 
     Args:
-        graph: of the embedded step in 32 bits; OpenVINO brings it to the arithmetic wanted.
+        graph: of a one-step network in 32 bits; OpenVINO brings it to the arithmetic wanted.
         threads: CPU threads.
         precision: `fp32` or `bf16`.
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
 
-OnlineSynthesizer = Literal["procedural", "embedded", "relight"]
+OnlineSynthesizer = Literal["procedural", "embedded", "translator", "relight"]
 OnlineBackend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
 
 
@@ -18,14 +18,14 @@ def make_online_synthesizer(
     """The synthesizer of that name; `relight` has to be made where the simulator is.
 
     Args:
-        name: `procedural` or `embedded`.
-        backend: what runs the embedded network.
-        weights: folder of the embedded network; None takes the shipped one.
-        batch_size: frames that the embedded network takes at a time.
-        threads: CPU threads of the embedded network; more than there are idle cores slow it down many times.
+        name: `procedural`, `embedded` or `translator`.
+        backend: what runs a network.
+        weights: folder of the network; None takes the shipped one of `embedded`.
+        batch_size: frames that a network takes at a time.
+        threads: CPU threads of a network; more than there are idle cores slow it down many times.
 
     Raises:
-        ValueError: an unknown name, or weights where none are used.
+        ValueError: an unknown name, weights where none are used, or none where they are needed.
     """
     if name not in get_args(OnlineSynthesizer):
         raise ValueError(f"synthesizer is {name!r}, allowed {', '.join(get_args(OnlineSynthesizer))}")
@@ -36,22 +36,33 @@ def make_online_synthesizer(
         )
     if name == "procedural":
         if weights is not None:
-            raise ValueError("weights are for synthesizer='embedded'; procedural weather has none")
+            raise ValueError("weights are for synthesizer='embedded' or 'translator'; procedural weather has none")
         return ProceduralSynthesizer()
-    return _embedded(backend, weights, batch_size, threads)
-
-
-def _embedded(backend: str, weights: str | Path | None, batch_size: int, threads: int) -> Synthesizer:
+    folder = network_folder(name, weights)
     # Networks and their back ends take seconds to import, which whoever chooses another does not wait for.
-    from augment.export.backends import open_embedded
-    from augment.synthesizers.embedded import default_embedded_folder
+    from augment.export.backends import open_embedded, open_translator
 
-    folder = default_embedded_folder() if weights is None else Path(weights)
+    open_network = open_translator if name == "translator" else open_embedded
     cache = None if backend == "torch" else Path.home() / ".cache" / "syndiff-ad" / "export"
-    return open_embedded(
+    return open_network(
         folder,
         backend,  # type: ignore[arg-type]
         cache=cache,
         threads=threads,
         batch_size=batch_size,
     )
+
+
+def network_folder(name: str, weights: str | Path | None) -> Path:
+    """Folder of the network that `name` runs with these weights.
+
+    Raises:
+        ValueError: a translator without weights; none is shipped.
+    """
+    if weights is not None:
+        return Path(weights)
+    if name == "translator":
+        raise ValueError("synthesizer 'translator' needs weights: a folder that `syndiff train-translator` wrote")
+    from augment.synthesizers.embedded import default_embedded_folder
+
+    return default_embedded_folder()

@@ -35,11 +35,11 @@ class AugmentObservation(gymnasium.Wrapper, RecordConstructorArgs):
         env: `carla_agents:Drive-v0` with `rgb` and `seg`; all synthesizers but `relight` also need `depth=True`.
         conditions: one is drawn for each episode, by the seeds given to `reset`; with `starts` they take turns.
         synthesizer: its name, or a synthesizer of your own (then `env.spec` cannot be written down).
-        backend, weights: of the `embedded` network; None takes the shipped weights.
+        backend, weights: of the `embedded` or `translator` network; None takes the shipped weights of `embedded`.
         every, budget_ms, on_miss, on_error, overlap, seed_per: see `OnlineConfig`.
         starts, unit: see `Schedule`.
         seed: run seed until `reset` is given one.
-        threads: CPU threads of the `embedded` network.
+        threads: CPU threads of a network.
 
     Raises:
         ValueError: an environment without rgb and seg, an unknown condition, or options that do not go together.

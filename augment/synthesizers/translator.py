@@ -4,7 +4,8 @@
 
 Gain and shift are predicted for every pixel from the picture, its layout groups, depth, place and noise; source and
 target weather scale and shift the features of every block (FiLM, arXiv 1709.07871). `augment.training.translator`
-distils it. The step has the signature of `EmbeddedStep`, so the same back ends and exporters take it.
+distils it. The step has the signature of `EmbeddedStep`, so the same exporter and back ends run it
+(`augment.export.backends.open_translator`).
 """
 
 from __future__ import annotations
@@ -113,8 +114,10 @@ class TranslatorStep(torch.nn.Module):
         kinds = torch.arange(GROUP_COUNT, device=groups.device)[None, :, None, None]
         nearness = 10.0 / (10.0 + depth_m.clamp(min=0.0))[:, None]
         inputs = [rgb, (groups[:, None] == kinds).to(rgb.dtype), nearness, place_of_pixels, noise]
-        features = self.stem(functional.pixel_unshuffle(torch.cat(inputs, dim=1), _FACTOR))
-        film = self.weather(weather)
+        # In half precision the pictures before and after the network stay 32 bits.
+        precision = self.stem.weight.dtype
+        features = self.stem(functional.pixel_unshuffle(torch.cat(inputs, dim=1), _FACTOR).to(precision))
+        film = self.weather(weather.to(precision))
         kept = []
         for level, block in enumerate(self.down):
             features = block(features, film)
@@ -125,7 +128,7 @@ class TranslatorStep(torch.nn.Module):
         for level in reversed(range(len(self.up))):
             wide = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             features = self.up[level](self.widen[level](wide) + kept[level], film)
-        change = functional.pixel_shuffle(self.head(features), _FACTOR)
+        change = functional.pixel_shuffle(self.head(features).to(rgb.dtype), _FACTOR)
         return (1.0 + change[:, :3]) * rgb + change[:, 3:]
 
     def save(self, folder: Path) -> None:
@@ -148,25 +151,36 @@ class TranslatorStep(torch.nn.Module):
         Raises:
             ValueError: the folder holds something else, or weights that are damaged or not those of its config.json.
         """
-        weights_file = folder / "model.safetensors"
+        step = cls(read_translator_config(folder))
         try:
-            values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            data = weights_file.read_bytes()
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"{folder} holds no translator; `syndiff train-translator` writes one ({error})"
-            ) from error
-        if not isinstance(values, dict) or values.pop("kind", None) != KIND:
-            raise ValueError(f"{folder}/config.json is not of a translator ({KIND})")
-        if values.pop("weights_sha256", None) != sha256(data).hexdigest():
-            raise ValueError(f"{weights_file} is damaged or not the one that config.json beside it was written for")
-        try:
-            tuples = {name: tuple(values[name]) for name in ("channels", "targets")}
-            step = cls(TranslatorConfig(**{**values, **tuples}))
-            step.load_state_dict(load_file(weights_file))
+            step.load_state_dict(load_file(folder / "model.safetensors"))
         except Exception as error:
             raise ValueError(f"{folder} does not describe a translator: {error}") from error
         return step.eval()
+
+
+def read_translator_config(folder: Path) -> TranslatorConfig:
+    """The configuration of a saved folder, after checking that its weights are the ones that belong to it.
+
+    Raises:
+        ValueError: the folder holds something else, or weights that are damaged or not those of its config.json.
+    """
+    weights_file = folder / "model.safetensors"
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        data = weights_file.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} holds no translator; `syndiff train-translator` writes one ({error})") from error
+    kind = values.pop("kind", None) if isinstance(values, dict) else None
+    if kind != KIND:
+        raise ValueError(f"{folder}/config.json is not of a translator: it has kind {kind!r}, expected {KIND!r}")
+    if values.pop("weights_sha256", None) != sha256(data).hexdigest():
+        raise ValueError(f"{weights_file} is damaged or not the one that config.json beside it was written for")
+    try:
+        tuples = {name: tuple(values[name]) for name in ("channels", "targets")}
+        return TranslatorConfig(**{**values, **tuples})
+    except Exception as error:
+        raise ValueError(f"{folder} does not describe a translator: {error}") from error
 
 
 class TranslatorSynthesizer(EmbeddedSynthesizer):

@@ -49,14 +49,14 @@ class Evaluate:
     """RPC port of a running CARLA 0.9.16; without it the embedded simulator is started."""
     augment: str | None = None
     """Show the driver this condition, e.g. rain-night, while the simulator shows the one of --conditions."""
-    synthesizer: Literal["embedded", "procedural", "relight"] = "embedded"
+    synthesizer: Literal["embedded", "translator", "procedural", "relight"] = "embedded"
     """With --augment: who makes the pictures; relight is the embedded simulator's own answer."""
     augment_weights: Path | None = None
-    """With --synthesizer embedded: folder of the network; without it the shipped one."""
+    """Folder of the network. embedded: without it the shipped one. translator: by `syndiff train-translator`."""
     backend: Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "torch"
-    """With --synthesizer embedded: what runs the network."""
+    """With --synthesizer embedded or translator: what runs the network."""
     threads: int = 2
-    """With --synthesizer embedded: CPU threads of the network; more than there are idle cores slow it down."""
+    """CPU threads of that network; more than there are idle cores slow it down."""
     augment_every: int = 1
     """With --augment: make every k-th picture, and warp it to the views in between."""
     budget_ms: float | None = None

@@ -18,10 +18,12 @@ class ExportEngine:
 
     out: Path
     """Folder for the files."""
+    synthesizer: Literal["embedded", "translator"] = "embedded"
+    """What kind of network: our own small ControlNet, or one distilled by `syndiff train-translator`."""
     weights: Path | None = None
-    """Folder of an embedded model (`syndiff train-controlnet`); the shipped one if absent."""
+    """Folder of the network. embedded: written by `syndiff train-controlnet`, the shipped one if absent."""
     base: Path | None = None
-    """Instead of the embedded model: folder of a Stable Diffusion 1.x or 2.x model, whose UNet is exported together
+    """Instead of these: folder of a Stable Diffusion 1.x or 2.x model, whose UNet is exported together
     with --controlnet as one graph."""
     controlnet: Path | None = None
     """With --base: folder of the ControlNet."""
@@ -46,7 +48,11 @@ class ExportEngine:
         if (self.base is None) != (self.controlnet is None):
             raise ValueError("--base and --controlnet belong together")
         if self.base is not None and self.weights is not None:
-            raise ValueError("--weights is for the embedded model; leave it out with --base")
+            raise ValueError("--weights is for embedded and translator; leave it out with --base")
+        if self.synthesizer == "translator" and (self.weights is None) == (self.base is None):
+            raise ValueError(
+                "--synthesizer translator needs --weights, which `syndiff train-translator` writes, and no --base"
+            )
         if not 20 <= self.opset <= 24:
             raise ValueError(f"opset is {self.opset}; expected 20 to 24")
 

@@ -29,11 +29,11 @@ class Synthesize:
     """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent.
     translator: its folder. diffusion: a folder with one subfolder per part of the preset."""
     backend: BackendName = "torch"
-    """What runs the embedded network. onnxruntime and openvino are faster on CPUs; their graph is exported at the
+    """What runs embedded and translator. onnxruntime and openvino are faster on CPUs; their graph is exported at the
     first use, in half a minute. The TensorRTs need an NVIDIA GPU."""
     precision: PrecisionName = "fp32"
-    """diffusion: of the weights, fp16 and bf16 on accelerators. embedded: bf16 by openvino where the CPU has it, fp16
-    and bf16 by the TensorRTs."""
+    """diffusion: of the weights, fp16 and bf16 on accelerators. embedded, translator: bf16 by openvino where the CPU
+    has it, fp16 and bf16 by the TensorRTs."""
     export_cache: Path = Path("runs/exported")
     """Where graphs and engines are kept for the next use."""
     exported: Path | None = None

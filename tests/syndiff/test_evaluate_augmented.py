@@ -15,6 +15,7 @@ from scenarios.route_files import read_routes, write_routes
 from syndiff.cli import main
 from syndiff.commands.evaluate import Evaluate
 from syndiff.online import augmentation_identity, online_config
+from tests.augment.export.tiny_models import write_translator
 
 EYES = AimConfig(width_px=64, height_px=48, middle_px=(16, 8, 48, 40), channels=(4, 8), hidden=8)
 
@@ -49,6 +50,25 @@ def test_rhythm_overlap_and_threads_reach_the_augmenter_and_are_part_of_the_iden
     assert (told["every"], told["overlap"], told["threads"]) == (2, "warp", 3)
     with pytest.raises(ValueError, match="needs every=1"):
         online_config(replace(options, overlap="one-tick-old"))
+
+
+def test_the_weights_of_a_translator_are_part_of_the_identity(tmp_path: Path) -> None:
+    told = [
+        augmentation_identity(
+            Evaluate(
+                Path("r.json"),
+                augment="rain-night",
+                synthesizer="translator",
+                augment_weights=write_translator(tmp_path / str(seed), seed),
+            )
+        )
+        for seed in (0, 1)
+    ]
+    assert told[0] is not None
+    assert told[0]["synthesizer"] == "translator"
+    assert told[0] != told[1]
+    with pytest.raises(ValueError, match="'translator' needs weights"):
+        augmentation_identity(Evaluate(Path("r.json"), augment="rain-night", synthesizer="translator"))
 
 
 @pytest.mark.slow

@@ -62,7 +62,11 @@ def test_a_folder_that_holds_no_model_is_named(arguments, message, tmp_path, cap
     ("options", "message"),
     [
         ({"base": Path("x")}, "--base and --controlnet belong together"),
-        ({"base": Path("x"), "controlnet": Path("y"), "weights": Path("z")}, "--weights is for the embedded model"),
+        (
+            {"base": Path("x"), "controlnet": Path("y"), "weights": Path("z")},
+            "--weights is for embedded and",
+        ),
+        ({"synthesizer": "translator"}, "--synthesizer translator needs --weights"),
         ({"opset": 9}, "opset is 9; expected 20 to 24"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from carla_agents.data.store import Store
 from examples.frame_server import make_server
 from syndiff.cli import EXIT_FAILED, EXIT_OK, main
 from tests.augment.drawn_store import record_drawn
+from tests.augment.export.tiny_models import write_translator
 from tests.augment.tiny_models import weights_folder
 
 
@@ -63,6 +65,20 @@ def test_a_translator_learns_from_a_stores_variants_and_makes_others(store: Path
     assert main([*words.split(), "--batch-size", "2"]) == EXIT_OK
     assert synthesize(store, "--synthesizer", "translator", "--weights", out) == EXIT_OK
     assert made(store) == {"procedural", "translator"}
+
+
+def test_a_translator_is_exported_and_makes_variants_by_its_graph(store: Path, tmp_path: Path):
+    pytest.importorskip("onnxscript", reason="exporting needs the extra onnx")
+    pytest.importorskip("onnxruntime", reason="running the graph needs the extra onnx")
+    weights, out = write_translator(tmp_path / "translator"), tmp_path / "out"
+    named = ("--synthesizer", "translator", "--weights", weights)
+    sizes = ["--height-px", "32", "32", "32", "--width-px", "64", "64", "64", "--threads", "1"]
+    assert main(["export-engine", "--out", str(out), *map(str, named), *sizes]) == EXIT_OK
+    assert json.loads((out / "parity.json").read_text())["within_limit"]
+    assert synthesize(store, *named, "--backend", "onnxruntime", "--exported", out / "graph.onnx") == EXIT_OK
+    assert {v.synthesizer.split("-")[-1] for v in Store.read(store).variants(condition="rain-night")} == {
+        "onnxruntime"
+    }
 
 
 def test_clips_come_from_a_frame_server(store: Path):

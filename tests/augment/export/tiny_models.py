@@ -8,6 +8,7 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
 from augment.synthesizers.small_controlnet import SmallControlNet, SmallControlNetConfig
+from augment.synthesizers.translator import TranslatorConfig, TranslatorStep
 
 
 def write_embedded(folder: Path, seed: int = 0) -> Path:
@@ -16,6 +17,16 @@ def write_embedded(folder: Path, seed: int = 0) -> Path:
     network = SmallControlNet(SmallControlNetConfig(channels=(8, 16), targets=("rain-night", "fog-day")))
     _fill_zeros(network)
     network.save(folder)
+    return folder
+
+
+def write_translator(folder: Path, seed: int = 0) -> Path:
+    """A translator of two levels."""
+    torch.manual_seed(seed)
+    config = TranslatorConfig(channels=(8, 16), film_width=8, targets=("rain-night", "fog-day"))
+    step = TranslatorStep(config)
+    _fill_zeros(step)
+    step.save(folder)
     return folder
 
 

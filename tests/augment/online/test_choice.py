@@ -10,6 +10,8 @@ from augment.online.choice import make_online_synthesizer
 from augment.online.schedule import Schedule
 from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from augment.synthesizers.translator import TranslatorSynthesizer
+from tests.augment.export.tiny_models import write_translator
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +33,24 @@ def test_the_shipped_network_makes_in_the_loop_what_it_makes_offline():
     assert (np.abs(shown.astype(int) - wanted) <= 1).mean() > 0.999
 
 
+def test_a_translator_in_the_loop_makes_what_it_makes_offline(tmp_path):
+    folder = write_translator(tmp_path)
+    made = make_online_synthesizer("translator", "torch", folder, threads=1)
+    augmenter = OnlineAugmenter(made, Schedule((HELD_OUT.name,)))
+    augmenter.reset(5)
+    frames = drawn_scenes(1, (64, 32), DOMINANT)
+    (shown,), (account,) = augmenter(frames)
+    (wanted,) = TranslatorSynthesizer.from_folder(folder)(frames, [HELD_OUT], np.array([account.seed], np.uint64))
+    np.testing.assert_array_equal(shown, wanted)
+    assert (shown != frames.rgb[0]).mean() > 0.5
+
+
 def test_names_and_options_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="allowed procedural, embedded, relight"):
+    with pytest.raises(ValueError, match="allowed procedural, embedded, translator, relight"):
         make_online_synthesizer("magic")
-    with pytest.raises(ValueError, match="weights are for synthesizer='embedded'"):
+    with pytest.raises(ValueError, match="weights are for synthesizer='embedded' or"):
         make_online_synthesizer("procedural", weights="folder")
+    with pytest.raises(ValueError, match="'translator' needs weights"):
+        make_online_synthesizer("translator")
     with pytest.raises(ValueError, match="AugmentObservation"):
         make_online_synthesizer("relight")

@@ -106,38 +106,3 @@ def test_missing_teachers_and_damaged_weights_are_named(taught, tmp_path: Path):
     (tmp_path / "model.safetensors").write_bytes(bytes(data))
     with pytest.raises(ValueError, match="damaged"):
         TranslatorStep.load(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_step_exports_whole_to_onnx_with_dynamic_size(tmp_path: Path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    torch.manual_seed(0)
-    step = TranslatorStep(QUICK.network).eval()
-    torch.nn.init.normal_(step.head.weight, std=0.02)
-
-    def inputs(count: int, height: int, width: int) -> dict[str, torch.Tensor]:
-        return {
-            "rgb": torch.rand(count, 3, height, width),
-            "groups": torch.randint(0, 12, (count, height, width)),
-            "depth_m": torch.rand(count, height, width) * 100,
-            "weather": torch.rand(count, 28),
-            "noise": torch.rand(count, NOISE_CHANNELS, height, width),
-        }
-
-    rows, columns, count = 8 * torch.export.Dim("h", min=2), 8 * torch.export.Dim("w", min=2), torch.export.Dim("n")
-    shapes = {
-        "rgb": {0: count, 2: rows, 3: columns},
-        "groups": {0: count, 1: rows, 2: columns},
-        "depth_m": {0: count, 1: rows, 2: columns},
-        "weather": {0: count},
-        "noise": {0: count, 2: rows, 3: columns},
-    }
-    file = tmp_path / "translator.onnx"
-    torch.onnx.export(step, kwargs=inputs(2, 32, 64), f=file, dynamo=True, dynamic_shapes=shapes, opset_version=20)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for shape in ((1, 16, 32), (3, 48, 64)):
-        values = inputs(*shape)
-        with torch.no_grad():
-            wanted = step(**values).numpy()
-        (made,) = session.run(None, {name: value.numpy() for name, value in values.items()})
-        assert np.abs(made - wanted).max() < 1e-5
