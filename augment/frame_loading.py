@@ -48,6 +48,24 @@ def load_frames(
     )
 
 
+def join_batches(batches: Sequence[FrameBatch]) -> FrameBatch:
+    """Batches of one frame each -> one batch."""
+    if len(batches) == 1:
+        return batches[0]
+    depths = [batch.depth_m for batch in batches if batch.depth_m is not None]
+    poses = [batch.ego_to_world for batch in batches if batch.ego_to_world is not None]
+    return FrameBatch(
+        np.concatenate([batch.rgb for batch in batches]),
+        np.concatenate([batch.seg for batch in batches]),
+        np.concatenate(depths) if len(depths) == len(batches) else None,
+        tuple(batch.sources[0] for batch in batches),
+        tuple(batch.frame_keys[0] for batch in batches),
+        tuple(prompt for batch in batches for prompt in batch.prompts or ()),
+        np.concatenate(poses) if len(poses) == len(batches) else None,
+        batches[0].camera,
+    )
+
+
 def cameras_of(store: Store) -> dict[str, CameraSpec]:
     """The camera of every route whose metadata tell it; imported pictures have none."""
     out = {}

@@ -3,30 +3,25 @@
 The list of tasks is a pure function of the store and the configuration or plan file; seeds come from names, never
 from the order of work, and outcomes are written in the order of the list whoever made them. A variant already in the
 store is not made again, so a killed job continues where it stopped and ends with the files that an uninterrupted one
-writes. Only the times, which differ from run to run, go into a file of their own (`TIMES_FILE`).
+writes. Only the times, which differ from run to run, go into a file of their own (`augment.job_ledger.TIMES_FILE`).
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from augment.conditions import DOMINANT, HELD_OUT, Condition
+from augment.drive_flicker import DriveFlicker, moments_before
 from augment.frame_loading import batch_kind, cameras_of
+from augment.job_ledger import JobLedger
 from augment.seeds import derive_seed
 from augment.variant_maker import VariantMaker
 from augment.variant_part import VariantPart
-from augment.work import Made, NotMade, Outcome, VariantTask, WorkUnit, cut_units
+from augment.work import Outcome, VariantTask, WorkUnit, cut_units, share_of_units
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
-
-TIMES_FILE = "synthesis_times.jsonl"
-"""One line of JSON for every variant made: how long it took. No part of what is the same in every run."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,6 +86,8 @@ class Engine(Protocol):
 
     def outcomes(self, units: Sequence[WorkUnit]) -> Iterator[list[Outcome]]: ...
 
+    def again(self, unit: WorkUnit) -> Outcome: ...
+
 
 class LocalEngine:
     """Makes units in this process.
@@ -110,6 +107,10 @@ class LocalEngine:
         """See `WorkerPool.outcomes`."""
         for unit in units:
             yield self._maker.make(self._store, unit)
+
+    def again(self, unit: WorkUnit) -> Outcome:
+        """See `WorkerPool.again`."""
+        return self._maker.make(self._store, unit)[0]
 
 
 def plan_variants(store: Store, config: SynthesizeConfig) -> list[VariantTask]:
@@ -148,6 +149,7 @@ def synthesize(
     batch_size: int = 1,
     shard: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
+    most_flicker: float | None = None,
 ) -> SynthesizeReport:
     """Make the tasks that are missing and keep them with their provenance.
 
@@ -161,8 +163,11 @@ def synthesize(
         engine: makes units.
         on_progress: called after each task with (done, planned, frame key).
         batch_size: tasks that go through the synthesizer at once.
-        shard: (k, n): make the k-th of n shares of the batches, k from 1.
+        shard: (k, n): make the k-th of n shares of the batches, k from 1; frames whose variants are compared for
+            flicker stay in one share.
         retry_failed: try again what an earlier run recorded as failed.
+        most_flicker: what the engine's guard accepts is also compared with the variant of the moment before, if the
+            job has one, and made again where the figure of `augment.guards.flicker` is above this; None does not.
 
     Returns:
         How many were made, kept and failed.
@@ -175,104 +180,27 @@ def synthesize(
         raise ValueError(f"batch_size is {batch_size} and shard {shard}; expected at least 1, and (k, n) with k <= n")
     cameras = cameras_of(store)
     units = cut_units(tasks, batch_size, [batch_kind(store.frame(task.key), cameras) for task in tasks])
-    ours = range(shard[0] - 1, len(units), shard[1])
-    job = _Job(store, into, engine, retry_failed)
+    before = [None] * len(tasks) if most_flicker is None else moments_before(tasks)
+    ledger = JobLedger(store, into, engine.synthesizer, engine.fallback, engine.attempts, retry_failed)
+    judge = None if most_flicker is None else DriveFlicker(store, ledger, engine.again, most_flicker)
     first_order = [0]
     for batch in units:
         first_order.append(first_order[-1] + len(batch))
-    work = [WorkUnit(number, units[number], job.wanted(units[number])) for number in ours]
+    ours = share_of_units(units, before, shard)
+    work = [WorkUnit(number, units[number], ledger.wanted(units[number])) for number in ours]
     planned = sum(len(unit.tasks) for unit in work)
     outcomes = engine.outcomes([unit for unit in work if unit.wanted])
     done = 0
     for unit in work:
         made = dict(zip(unit.wanted, next(outcomes), strict=True)) if unit.wanted else {}
         for index, task in enumerate(unit.tasks):
+            order = first_order[unit.number] + index
             if index in made:
-                job.keep(first_order[unit.number] + index, made[index])
+                ledger.keep(order, made[index] if judge is None else judge.settled(made[index], before[order]))
             done += 1
             if on_progress is not None:
                 on_progress(done, planned, task.key)
-    counts = job.counts
+    counts = ledger.counts
     return SynthesizeReport(
         planned, counts["made"], counts["kept"], counts["failed"], counts["failed_earlier"], counts["by_fallback"]
     )
-
-
-class _Job:
-    """What is there already, and how what comes is kept."""
-
-    def __init__(self, store: Store, into: StoreWriter | VariantPart, engine: Engine, retry_failed: bool) -> None:
-        self._store, self._into, self._engine = store, into, engine
-        self._times = Path(into.root) / TIMES_FILE
-        self.counts = dict.fromkeys(("made", "kept", "failed", "failed_earlier", "by_fallback"), 0)
-        self._given_up: set[tuple[str, str, int]] = set()
-        if not retry_failed:
-            failures = [*store.failures(), *(into.failures() if isinstance(into, VariantPart) else ())]
-            self._given_up = {(f.key, f.condition, f.seed) for f in failures if f.synthesizer == engine.synthesizer}
-
-    def wanted(self, tasks: Sequence[VariantTask]) -> tuple[int, ...]:
-        """Indices of the tasks still to be made; counts the others."""
-        out = []
-        for index, task in enumerate(tasks):
-            given_up = (task.key, task.condition, task.seed) in self._given_up
-            if any(self._has(task, task.attempt_seed(n)) for n in range(self._engine.attempts)) or (
-                given_up and self._engine.fallback and self._has(task, task.seed, self._engine.fallback)
-            ):
-                self.counts["kept"] += 1
-            elif given_up:
-                self.counts["failed_earlier"] += 1
-            else:
-                out.append(index)
-        return tuple(out)
-
-    def keep(self, order: int, outcome: Outcome) -> None:
-        """Write one outcome."""
-        task = outcome.task
-        if isinstance(outcome, NotMade):
-            _log.warning("no %s variant of %s: %s", task.condition, task.key, outcome.reason)
-            self._add_failure(order, task, outcome.reason)
-            self.counts["failed"] += 1
-        else:
-            maker = outcome.provenance["synthesizer"]
-            # A fallback's picture may be there already, from a job that asked for it by name: it is the same.
-            if not self._has(task, outcome.seed, maker):
-                self._add_variant(order, task, outcome)
-            if outcome.rejection is not None:
-                self._add_failure(order, task, outcome.rejection)
-                self.counts["by_fallback"] += 1
-            self.counts["made"] += 1
-        self._note_time(outcome)
-
-    def _has(self, task: VariantTask, seed: int, synthesizer: str | None = None) -> bool:
-        name = synthesizer or self._engine.synthesizer
-        if isinstance(self._into, VariantPart) and self._into.has_variant(task.key, task.condition, name, seed):
-            return True
-        return self._store_of().variant(task.key, task.condition, name, seed) is not None
-
-    def _store_of(self) -> Store:
-        return self._store if isinstance(self._into, VariantPart) else self._into
-
-    def _add_variant(self, order: int, task: VariantTask, made: Made) -> None:
-        if isinstance(self._into, VariantPart):
-            self._into.add_variant(order, task, made.seed, made.rgb, made.provenance)
-        else:
-            self._into.add_variant(task.key, task.condition, made.seed, made.rgb, made.provenance)
-
-    def _add_failure(self, order: int, task: VariantTask, reason: str) -> None:
-        if isinstance(self._into, VariantPart):
-            self._into.add_failure(order, task, self._engine.synthesizer, reason)
-        else:
-            self._into.add_failure(task.key, task.condition, task.seed, self._engine.synthesizer, reason)
-
-    def _note_time(self, outcome: Outcome) -> None:
-        task = outcome.task
-        line: dict[str, Any] = {
-            "key": task.key,
-            "condition": task.condition,
-            "synthesizer": self._engine.synthesizer,
-            "seed": task.seed,
-            "seconds": round(outcome.seconds, 4),
-            "made": isinstance(outcome, Made),
-        }
-        with self._times.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")

@@ -18,10 +18,10 @@ import numpy as np
 
 from augment.caption import Caption, Captioner, LabelCaptioner
 from augment.conditions import CONDITIONS, Condition
-from augment.frame_loading import load_frames
+from augment.frame_loading import join_batches, load_frames
 from augment.prompt import Prompt, PromptStyle, compose_prompt
 from augment.synthesizers.base import FrameBatch, Synthesizer
-from augment.work import Made, NotMade, Outcome, VariantTask, WorkUnit
+from augment.work import Made, NotMade, Outcome, VariantTask, WorkUnit, told_rejections
 from carla_agents.data.records import StoredFile
 from carla_agents.data.store import Store
 
@@ -125,6 +125,8 @@ class VariantMaker:
         Returns:
             One outcome for each wanted task, in their order.
         """
+        if unit.rejected:
+            return [self._again(store, unit)]
         began = time.perf_counter()
         failures: dict[int, str] = {}
         items: list[_Item] = []
@@ -140,7 +142,7 @@ class VariantMaker:
         variants: dict[int, np.ndarray] = {}
         if items:
             try:
-                made = _synthesize(self.synthesizer, _join(batches), items, [item.task.seed for item in items])
+                made = _synthesize(self.synthesizer, join_batches(batches), items, [item.task.seed for item in items])
                 variants = dict(zip((item.index for item in items), made, strict=True))
             except Exception as error:
                 if len(items) == 1 or _is_out_of_memory(error):
@@ -155,6 +157,15 @@ class VariantMaker:
             if item.index in unit.wanted and item.index in variants:
                 outcomes[item.index] = self._judged(item, batch, variants[item.index], shared_s)
         return [outcomes[index] for index in unit.wanted]
+
+    def _again(self, store: Store, unit: WorkUnit) -> Outcome:
+        """The next attempt at a unit's only task, which others have rejected so far."""
+        began = time.perf_counter()
+        try:
+            item, batch = self._load(store, 0, unit.tasks[0])
+        except Exception as error:  # as in make()
+            return NotMade(unit.tasks[0], _reason(error), time.perf_counter() - began)
+        return self._judged(item, batch, None, time.perf_counter() - began, unit.rejected)
 
     def _load(self, store: Store, index: int, task: VariantTask) -> tuple[_Item, FrameBatch]:
         if task.condition not in CONDITIONS:
@@ -182,18 +193,25 @@ class VariantMaker:
             except Exception as error:
                 failures[item.index] = _reason(error)
 
-    def _judged(self, item: _Item, batch: FrameBatch, variant: np.ndarray, shared_s: float) -> Outcome:
-        """The variant, or another attempt at it, if the guard lets it pass."""
+    def _judged(
+        self,
+        item: _Item,
+        batch: FrameBatch,
+        variant: np.ndarray | None,
+        shared_s: float,
+        before: Sequence[dict[str, Any]] = (),
+    ) -> Outcome:
+        """The variant of the first attempt, or another attempt at it, if the guard lets it pass."""
         began = time.perf_counter()
 
         def seconds() -> float:
             return shared_s + time.perf_counter() - began
 
-        rejected: list[dict[str, Any]] = []
+        rejected = list(before)
         try:
-            for attempt in range(self.attempts):
+            for attempt in range(len(before), self.attempts):
                 seed = item.task.attempt_seed(attempt)
-                if attempt:
+                if variant is None or attempt:
                     variant = _synthesize(self.synthesizer, batch, [item], [seed])[0]
                 verdict = self._verdict(batch, variant, item.target)
                 if verdict is None or verdict["accepted"]:
@@ -206,13 +224,13 @@ class VariantMaker:
                 if verdict is None or verdict["accepted"]:
                     provenance = self._provenance(self.fallback, item, batch, verdict, rejected)
                     provenance["fallback_for"] = self.synthesizer.name
-                    reason = f"{_told(rejected)}; made by {self.fallback.name} instead"
+                    reason = f"{told_rejections(rejected)}; made by {self.fallback.name} instead"
                     return Made(item.task, item.task.seed, variant, provenance, seconds(), reason)
                 rejected.append({"synthesizer": self.fallback.name, "seed": item.task.seed, **verdict})
         except Exception as error:  # as in make()
-            told = f"; before that, {_told(rejected)}" if rejected else ""
+            told = f"; before that, {told_rejections(rejected)}" if rejected else ""
             return NotMade(item.task, f"{_reason(error)}{told}", seconds())
-        return NotMade(item.task, _told(rejected), seconds())
+        return NotMade(item.task, told_rejections(rejected), seconds())
 
     def _verdict(self, batch: FrameBatch, variant: np.ndarray, target: Condition) -> dict[str, Any] | None:
         if self._guard is None:
@@ -263,30 +281,6 @@ def _synthesize(
             "run check_synthesizer on it"
         )
     return variants
-
-
-def _join(batches: Sequence[FrameBatch]) -> FrameBatch:
-    """Batches of one frame each -> one batch."""
-    if len(batches) == 1:
-        return batches[0]
-    depths = [batch.depth_m for batch in batches if batch.depth_m is not None]
-    poses = [batch.ego_to_world for batch in batches if batch.ego_to_world is not None]
-    return FrameBatch(
-        np.concatenate([batch.rgb for batch in batches]),
-        np.concatenate([batch.seg for batch in batches]),
-        np.concatenate(depths) if len(depths) == len(batches) else None,
-        tuple(batch.sources[0] for batch in batches),
-        tuple(batch.frame_keys[0] for batch in batches),
-        tuple(prompt for batch in batches for prompt in batch.prompts or ()),
-        np.concatenate(poses) if len(poses) == len(batches) else None,
-        batches[0].camera,
-    )
-
-
-def _told(rejected: Sequence[dict[str, Any]]) -> str:
-    """Verdicts in one line."""
-    lines = (f"seed {r['seed']} by {r['synthesizer']}: {r['reason']}" for r in rejected)
-    return f"rejected by the guard {len(rejected)} times: " + "; ".join(lines)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -44,7 +44,7 @@ class VariantPart:
         self._lock: int | None = lock
         self._journal = Journal(root, Disk(), durable=False)
         self.records: list[dict[str, Any]] = []
-        self._made: set[tuple[str, str, str, int]] = set()
+        self._made: dict[tuple[str, str, str, int], dict[str, Any]] = {}
 
     @classmethod
     def open(cls, root: str | os.PathLike[str], identity: dict[str, Any] | None = None) -> Self:
@@ -94,6 +94,15 @@ class VariantPart:
     def has_variant(self, key: str, condition: str, synthesizer: str, seed: int) -> bool:
         """Whether this variant was made."""
         return (key, condition, synthesizer, seed) in self._made
+
+    def variant_rgb(self, key: str, condition: str, synthesizer: str, seed: int) -> np.ndarray | None:
+        """The picture of this variant, (H, W, 3) uint8 RGB; None if it was not made.
+
+        Raises:
+            StoreError: missing or damaged.
+        """
+        record = self._made.get((key, condition, synthesizer, seed))
+        return None if record is None else self.load_rgb(record)
 
     def failures(self) -> list[VariantFailure]:
         """What could not be made."""
@@ -181,7 +190,7 @@ class VariantPart:
     def _take(self, record: dict[str, Any]) -> None:
         self.records.append(record)
         if record["kind"] == "variant":
-            self._made.add((record["key"], record["condition"], record["synthesizer"], record["seed"]))
+            self._made[record["key"], record["condition"], record["synthesizer"], record["seed"]] = record
 
 
 def merge_parts(store: StoreWriter, parts: Sequence[VariantPart]) -> int:

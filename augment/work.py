@@ -44,11 +44,13 @@ class WorkUnit:
         number: place in the job, from 0.
         tasks: the whole batch, also those that are there already: a network may round differently in another batch.
         wanted: indices of the tasks that are still to be made.
+        rejected: verdicts on earlier attempts at the unit's only task: it is made again with the next seed.
     """
 
     number: int
     tasks: tuple[VariantTask, ...]
     wanted: tuple[int, ...]
+    rejected: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,12 @@ class NotMade:
 Outcome = Made | NotMade
 
 
+def told_rejections(rejected: Sequence[dict[str, Any]]) -> str:
+    """Verdicts of the guard in one line."""
+    lines = (f"seed {r['seed']} by {r['synthesizer']}: {r['reason']}" for r in rejected)
+    return f"rejected by the guard {len(rejected)} times: " + "; ".join(lines)
+
+
 def cut_units(tasks: Sequence[VariantTask], batch_size: int, kinds: Sequence[Any]) -> list[tuple[VariantTask, ...]]:
     """Cut a job into batches: neighbours in the list, of one kind, at most `batch_size` of them.
 
@@ -107,3 +115,32 @@ def cut_units(tasks: Sequence[VariantTask], batch_size: int, kinds: Sequence[Any
             units.append(tuple(tasks[start:at]))
             start = at
     return units
+
+
+def share_of_units(
+    units: Sequence[Sequence[VariantTask]], before: Sequence[VariantTask | None], shard: tuple[int, int]
+) -> list[int]:
+    """Numbers of the units that belong to the k-th of n shares.
+
+    Units whose variants are compared with each other stay in one share; the shares take turns.
+
+    Args:
+        units: of `cut_units`.
+        before: for each task of the job the one that its variant is compared with.
+        shard: (k, n), k from 1.
+    """
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit}
+    first = list(range(len(units)))  # of each unit, a unit of the same share that comes before it, or itself
+
+    def root(number: int) -> int:
+        while first[number] != number:
+            number = first[number]
+        return number
+
+    for task, earlier in zip((task for unit in units for task in unit), before, strict=True):
+        if earlier is not None:
+            one, other = sorted((root(unit_of[task]), root(unit_of[earlier])))
+            first[other] = one
+    roots = [root(number) for number in range(len(units))]
+    share = {number: place % shard[1] for place, number in enumerate(sorted(set(roots)))}
+    return [number for number, of in enumerate(roots) if share[of] == shard[0] - 1]

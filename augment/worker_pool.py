@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -36,7 +37,7 @@ class WorkerError(RuntimeError):
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    unit: WorkUnit | None = None
+    ticket: int | None = None
     began_s: float = 0.0
 
 
@@ -62,6 +63,10 @@ class WorkerPool:
             raise ValueError(f"count is {count}; expected at least 1")
         self._recipe, self._root = recipe, root
         self._workers: list[_Worker] = []
+        self._units: list[WorkUnit] = []
+        self._waiting: deque[int] = deque()
+        self._finished: dict[int, list[Outcome]] = {}
+        self._deaths: dict[int, int] = {}
         try:
             for _ in range(count):
                 self._workers.append(self._start())
@@ -75,37 +80,19 @@ class WorkerPool:
 
     def outcomes(self, units: Sequence[WorkUnit]) -> Iterator[list[Outcome]]:
         """Make units; yields each unit's outcomes in the order of `units`, at most a few units late."""
-        finished: dict[int, list[Outcome]] = {}
-        deaths: dict[int, int] = {}
-        waiting = list(range(len(units)))
-        place = {id(unit): at for at, unit in enumerate(units)}
+        tickets: list[int] = []
         for at in range(len(units)):
-            while at not in finished:
-                for worker in self._workers:
-                    # Results that wait for an earlier one lie in memory: run ahead a little, not without end.
-                    if worker.unit is None and waiting and waiting[0] < at + 4 * len(self._workers):
-                        self._send(worker, units[waiting.pop(0)])
-                busy = {worker.pipe: worker for worker in self._workers if worker.unit is not None}
-                for pipe in wait(list(busy)):
-                    worker = busy[pipe]  # type: ignore[index]  # wait() returns what it was given
-                    unit = worker.unit
-                    assert unit is not None  # noqa: S101 - busy workers have one
-                    number = place[id(unit)]
-                    try:
-                        finished[number] = worker.pipe.recv()
-                        worker.unit = None
-                    except (EOFError, OSError):
-                        deaths[number] = deaths.get(number, 0) + 1
-                        how = self._replace(worker)
-                        if deaths[number] < _MOST_DEATHS:
-                            waiting.insert(0, number)
-                        else:
-                            seconds = time.perf_counter() - worker.began_s
-                            reason = (
-                                f"the worker process died {_MOST_DEATHS} times ({how}); if it was {OUT_OF_MEMORY}"
-                            )
-                            finished[number] = [NotMade(unit.tasks[i], reason, seconds) for i in unit.wanted]
-            yield finished.pop(at)
+            # Results that wait for an earlier one lie in memory: run ahead a little, not without end.
+            while len(tickets) < min(len(units), at + 4 * len(self._workers)):
+                tickets.append(self._ticket(units[len(tickets)]))
+                self._waiting.append(tickets[-1])
+            yield self._result(tickets[at])
+
+    def again(self, unit: WorkUnit) -> Outcome:
+        """Make a unit of one task before all that waits; also between two results of `outcomes`."""
+        ticket = self._ticket(unit)
+        self._waiting.appendleft(ticket)
+        return self._result(ticket)[0]
 
     def close(self) -> None:
         """End the workers; harmless when repeated."""
@@ -145,10 +132,41 @@ class WorkerPool:
             raise WorkerError(facts["error"])
         return facts
 
-    def _send(self, worker: _Worker, unit: WorkUnit) -> None:
-        worker.unit, worker.began_s = unit, time.perf_counter()
+    def _ticket(self, unit: WorkUnit) -> int:
+        self._units.append(unit)
+        return len(self._units) - 1
+
+    def _result(self, wanted: int) -> list[Outcome]:
+        while wanted not in self._finished:
+            for worker in self._workers:
+                if worker.ticket is None and self._waiting:
+                    self._send(worker, self._waiting.popleft())
+            busy = {worker.pipe: worker for worker in self._workers if worker.ticket is not None}
+            for pipe in wait(list(busy)):
+                self._receive(busy[pipe])  # type: ignore[index]  # wait() returns what it was given
+        return self._finished.pop(wanted)
+
+    def _receive(self, worker: _Worker) -> None:
+        ticket = worker.ticket
+        assert ticket is not None  # noqa: S101 - busy workers have one
         try:
-            worker.pipe.send(unit)
+            self._finished[ticket] = worker.pipe.recv()
+            worker.ticket = None
+        except (EOFError, OSError):
+            self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
+            how = self._replace(worker)
+            if self._deaths[ticket] < _MOST_DEATHS:
+                self._waiting.appendleft(ticket)
+                return
+            seconds = time.perf_counter() - worker.began_s
+            reason = f"the worker process died {_MOST_DEATHS} times ({how}); if it was {OUT_OF_MEMORY}"
+            unit = self._units[ticket]
+            self._finished[ticket] = [NotMade(unit.tasks[i], reason, seconds) for i in unit.wanted]
+
+    def _send(self, worker: _Worker, ticket: int) -> None:
+        worker.ticket, worker.began_s = ticket, time.perf_counter()
+        try:
+            worker.pipe.send(self._units[ticket])
         except OSError:
             return  # it has died; reading from it will say so
 

@@ -26,7 +26,7 @@ from syndiff.progress import steps_bar
 from syndiff.report.charts import bar_chart
 from syndiff.report.page import Page
 from syndiff.report.sheets import contact_sheet
-from syndiff.synthesis import make_synthesizer
+from syndiff.synthesizer_choice import make_synthesizer
 
 _SHEET_COLUMNS = 4
 

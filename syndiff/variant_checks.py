@@ -6,7 +6,7 @@ from pathlib import Path
 
 from augment.calibration import check_calibrated
 from augment.condition_classifier import ConditionClassifier
-from augment.guard import Guard
+from augment.guard import Guard, GuardConfig
 from carla_agents.data.store import Store
 from carla_agents.segmentation.weights import load_segmenter
 from syndiff.commands.synthesize import Synthesize
@@ -37,6 +37,11 @@ def make_guard(options: Synthesize) -> Guard:
         segmenter=None if segmenter is None else load_segmenter(segmenter),
         classifier=None if classifier is None else ConditionClassifier.load(classifier),
     )
+
+
+def most_flicker(options: Synthesize) -> float | None:
+    """The limit of the guard, where variants of consecutive frames are compared; None where they are not."""
+    return GuardConfig().most_flicker if options.flicker and guards(options) else None
 
 
 def generator_weights(options: Synthesize) -> Path | None:

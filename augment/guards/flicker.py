@@ -14,14 +14,17 @@ _MOVING = (LayoutGroup.SKY, LayoutGroup.VEHICLE, LayoutGroup.PERSON, LayoutGroup
 
 def consecutive(frames: FrameBatch) -> list[tuple[int, int]]:
     """Pairs (before, after) of places in the batch whose frames follow one another in a route."""
-    place = {}
-    for index, key in enumerate(frames.frame_keys):
-        route, _, number = key.rpartition("/")
-        if number.isdecimal():
-            place[route, int(number)] = index
+    moments = ((moment(key), index) for index, key in enumerate(frames.frame_keys))
+    place = {found: index for found, index in moments if found is not None}
     return [
         (place[route, number - 1], index) for (route, number), index in place.items() if (route, number - 1) in place
     ]
+
+
+def moment(frame_key: str) -> tuple[str, int] | None:
+    """Route and number along it of a stored frame's key; None for pictures that belong to no drive."""
+    route, _, number = frame_key.rpartition("/")
+    return (route, int(number)) if number.isdecimal() else None
 
 
 def flicker(frames: FrameBatch, variants: np.ndarray, before: int, after: int) -> float | None:

@@ -66,6 +66,9 @@ class Synthesize:
     """Keep traffic lights, signs, lane paint and people in what networks make, relit to the variant."""
     guard: Literal["networks", "all", "none"] = "networks"
     """Whose variants are judged, and only kept if the guard accepts them; the simulator's own (relight) never are."""
+    flicker: bool = True
+    """Where variants are judged: judge also the change from one frame of a drive to the next, against the variant
+    kept for the frame before. Such frames stay in one --shard."""
     retries: int = 2
     """Further attempts, each with another seed, at a variant that the guard rejects."""
     fallback: Literal["reject", "procedural"] = "reject"

@@ -11,7 +11,8 @@ import pytest
 
 from augment.conditions import DOMINANT, Condition
 from augment.frame_loading import load_frames
-from augment.synthesize import TIMES_FILE, LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
+from augment.job_ledger import TIMES_FILE
+from augment.synthesize import LocalEngine, SynthesizeConfig, SynthesizeReport, plan_variants, synthesize
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from augment.synthesizers.check import drawn_scenes
 from augment.synthesizers.procedural import ProceduralSynthesizer

@@ -16,7 +16,8 @@ from carla_agents.data.store_writer import StoreWriter
 from carla_agents.simulator.frame import Command, Control, Frame
 from syndiff.cli import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, main
 from syndiff.planning import target_of
-from syndiff.synthesis import make_captioner, parse_shard
+from syndiff.store_jobs import parse_shard
+from syndiff.variant_making import make_captioner
 
 
 def record(root: Path, metadata: dict[str, Any] | None = None) -> Path:
