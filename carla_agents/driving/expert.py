@@ -65,7 +65,8 @@ class Decision:
 
     Attributes:
         target_speed_mps: wanted speed.
-        reason: `route`, `red light`, `stop sign`, `vehicle`, `crossing`, `junction full`, `passing` or `giving way`.
+        reason: `route`, `red light`, `stop sign`, `vehicle`, `crossing`, `junction full`, `passing`, `pulling out` or
+            `giving way`.
         gap_m: distance to what it slows down for; inf for `route`.
     """
 
@@ -133,7 +134,7 @@ class Expert:
         self.progress.update(ego.x_m, ego.y_m)
         everyone = self._surroundings.read(snapshot, ego)
         self._lane_use.update(everyone, self.progress, ego.speed_mps, self._waited_s)
-        users = _without_followers(everyone, ego, self._length_m)
+        users = _without(_without_followers(everyone, ego, self._length_m), self._lane_use.parked_ids)
         self.decision = self._decide(ego, users)
         self._keep_time(ego)
         ahead_m = self.progress.distance_m + np.arange(0.0, 16.0, 1.0)
@@ -150,6 +151,7 @@ class Expert:
         candidates = [Decision(free_mps, "route", math.inf)]
         if self._lane_use.speed_limit_mps is not None:
             reason = "giving way" if self._lane_use.giving_way else "passing"
+            reason = "pulling out" if self._lane_use.parked else reason
             candidates.append(Decision(self._lane_use.speed_limit_mps, reason, math.inf))
         candidates += self._light_decision(front_m, speed_mps)
         candidates += self._stop_decision(front_m)
@@ -268,7 +270,7 @@ class Expert:
         standing = abs(ego.speed_mps) < _STANDING_MPS
         delta_s = self._session.config.fixed_delta_s
         self._stood_s = self._stood_s + delta_s if standing else 0.0
-        if standing and self.decision.reason in ("crossing", "vehicle"):
+        if standing and self.decision.reason in ("crossing", "vehicle", "pulling out"):
             self._waited_s += delta_s
         elif ego.speed_mps > 2.0:
             self._waited_s = 0.0
@@ -302,5 +304,12 @@ def _without_followers(users: RoadUsers, ego: VehicleState, length_m: float) -> 
     relative = ego.to_ego(users.center_m)
     turn = np.abs(np.angle(np.exp(1j * (users.yaw_rad - ego.yaw_rad))))
     behind = (relative[:, 0] < -0.4 * length_m) & (np.abs(relative[:, 1]) < 2.2) & (turn < math.radians(60.0))
-    keep = ~behind | users.walker
+    return _kept(users, ~behind | users.walker)
+
+
+def _without(users: RoadUsers, ids: frozenset[int]) -> RoadUsers:
+    return _kept(users, ~np.isin(users.ids, list(ids))) if ids else users
+
+
+def _kept(users: RoadUsers, keep: np.ndarray) -> RoadUsers:
     return RoadUsers(*(getattr(users, name)[keep] for name in users.__dataclass_fields__))

@@ -14,6 +14,7 @@ from carla_agents.driving.passing import (
     shift_around,
     shifted,
 )
+from carla_agents.driving.pulling_out import OUT_AFTER_M, may_pull_out, way_out
 from carla_agents.driving.route import Route, RouteProgress
 from carla_agents.driving.surroundings import RoadUsers
 
@@ -23,10 +24,15 @@ _GIVING_WAY_MPS = 3.0
 _NUDGE_MPS = 0.9
 _NUDGE_GAP_M = 0.5
 _JUNCTION_NEAR_M = 12.0
+_PULLING_OUT_MPS = 3.0
+_PARKED_MPS = 0.2
+_IMPATIENT_S = 12.0
 
 
 class LaneUse:
     """Decides when to leave the route's line: around things in the lane, for an ambulance, for who cuts the curve.
+
+    Who begins beside the lane, in a parking bay, pulls out when nobody comes.
 
     Args:
         carla_map: for the lanes beside the route.
@@ -37,8 +43,10 @@ class LaneUse:
 
     Attributes:
         giving_way: whether it makes room for an ambulance.
+        parked: whether it is still in the bay where it began, or on its way out of it.
         speed_limit_mps: limit while it is beside the route's line; None on the line.
         in_the_way_ids: what it waits to drive around.
+        parked_ids: what stands beside the lane while it pulls out; its path leads past that.
     """
 
     def __init__(
@@ -51,8 +59,11 @@ class LaneUse:
         delta_s: float,
     ) -> None:
         self.giving_way = False
+        self.parked = False
         self.speed_limit_mps: float | None = None
         self.in_the_way_ids: frozenset[int] = frozenset()
+        self.parked_ids: frozenset[int] = frozenset()
+        self._begun = False
         self._map = carla_map
         self._route = route
         self._half_length_m = half_length_m
@@ -89,9 +100,15 @@ class LaneUse:
             waited_s: how long it has stood for others.
         """
         ego_m = progress.distance_m
-        if self._shift is not None and ego_m >= self._shift.end_m - 0.5:
+        if not self._begun:
+            self._begun = True
+            self.parked = abs(progress.lateral_m) > 0.5 * self._lane_width_m(ego_m) and speed_mps < _PARKED_MPS
+        if self._shift is not None and ego_m >= self._shift.end_m - 0.5 and not self.parked:
             self._shift, self.giving_way = None, False
         self.in_the_way_ids = frozenset()
+        if self.parked:
+            self._pull_out(users, progress, waited_s)
+            return
         if len(users):
             along = AlongRoute.of(users, self._route, progress.index)
             self._nudge(along, ego_m)
@@ -102,6 +119,21 @@ class LaneUse:
         else:
             self._nudge_m = 0.0
         self.speed_limit_mps = self._limit_mps(ego_m)
+
+    def _pull_out(self, users: RoadUsers, progress: RouteProgress, waited_s: float) -> None:
+        """Waits in the bay until nobody comes, then leaves it slowly."""
+        ego_m, lane_m = progress.distance_m, self._lane_width_m(progress.distance_m)
+        if self._shift is not None and ego_m > self._shift.hold_m + OUT_AFTER_M:
+            self._shift, self.parked, self.parked_ids, self.speed_limit_mps = None, False, frozenset(), None
+            return
+        along = AlongRoute.of(users, self._route, progress.index)
+        standing = (np.abs(along.right_m) > 0.5 * lane_m) & (np.abs(along.speed_mps) < _PARKED_MPS) & ~users.walker
+        self.parked_ids = frozenset(int(i) for i in users.ids[standing])
+        size_m = self._half_length_m, self._half_width_m
+        if self._shift is None and may_pull_out(along, ego_m, *size_m, waited_s > _IMPATIENT_S):
+            curvature_1pm = float(self._route.curvature_1pm[progress.index : progress.index + 10].mean())
+            self._shift = way_out(along, standing, ego_m, progress.lateral_m, curvature_1pm, *size_m)
+        self.speed_limit_mps = 0.0 if self._shift is None else _PULLING_OUT_MPS
 
     def _offset_m(self, distance_m: np.ndarray) -> np.ndarray:
         offset_m = np.full(len(distance_m), self._nudge_m)
