@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scenarios.parameters import Ignored, Interval, Number, Parameter, Point
-from scenarios.types import NOT_SUPPORTED, TYPES
+from scenarios.types import TYPES
 
 PAGE = Path(__file__).with_name("scenarios.md")
 BEGIN, END = "<!-- types: made by docs/make_scenarios.py -->", "<!-- end of types -->"
@@ -20,11 +20,12 @@ def table() -> str:
             "straight": "junction, straight on",
             "turn": "junction, any turn",
             "exit": "lane change to the right, then a right turn",
+            "bay": "parking bay at the route's beginning",
         }
         place = where.get(made.place, f"junction, {made.place} turn")
         parameters = "; ".join(_words(parameter) for parameter in made.parameters) or "-"
         lines.append(f"| {name} | {place} | {made.summary} | {parameters} |")
-    lines += ["", f"Official types that do not run here: {', '.join(NOT_SUPPORTED)}."]
+    lines += ["", f"These are all {len(TYPES)} types of the official route files."]
     return "\n".join(lines)
 
 

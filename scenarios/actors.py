@@ -161,10 +161,11 @@ class Flow:
         self._starting_s = 0.5 * speed_mps / starts_mps2
         self._meeting_m: tuple[float, float] | None = None
         self._meeting_pace: dict[int, float] = {}
+        self._sets_off_s = 0.0
         self._has_right_of_way = False
         self._goes = True
 
-    def meet(self, ego_m: float, route_m: float, *, waits: bool) -> None:
+    def meet(self, ego_m: float, route_m: float, *, waits: bool, sets_off_s: float = 0.0) -> None:
         """Makes one of them be at a place when the ego is, as long as the ego comes on without giving way.
 
         Gaps are drawn by lot; without this a driver that looks at nobody would get through many of them by luck. They
@@ -174,8 +175,10 @@ class Flow:
             ego_m: the place, along the ego's route.
             route_m: the same place along the flow's.
             waits: all stand until the first of them has to start for that.
+            sets_off_s: time after the trigger in which an ego that is still slow has not given way, but sets off.
         """
         self._meeting_m = (ego_m, route_m)
+        self._sets_off_s = sets_off_s
         self._has_right_of_way, self._goes = True, not waits
 
     def fill(self, to_m: float) -> None:
@@ -223,7 +226,9 @@ class Flow:
         if self._meeting_m is None or not (self._goes or moment.triggered):
             return
         ego_m, route_m = self._meeting_m
-        if moment.ego_m > ego_m or (moment.triggered and moment.ego.speed_mps < _GIVES_WAY_MPS):
+        slow = moment.ego.speed_mps < _GIVES_WAY_MPS
+        gives_way = slow and moment.since_trigger_s is not None and moment.since_trigger_s >= self._sets_off_s
+        if moment.ego_m > ego_m or gives_way:
             self._meeting_m, self._meeting_pace, self._goes = None, {}, True
             return
         due_s = (ego_m - moment.ego_m) / max(moment.ego.speed_mps, _GIVES_WAY_MPS)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import carla
 import numpy as np
 
+from carla_agents.driving.placing import start_pose
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from scenarios.route_files import ScenarioSpec
@@ -32,6 +34,7 @@ class RehearsalScene(Scene):
 
     Attributes:
         wishes: what would have been spawned.
+        ego_start: where the ego would begin its drive.
     """
 
     def __init__(self, carla_map: carla.Map, planner: RoutePlanner, route: Route, trigger_m: float) -> None:
@@ -43,6 +46,7 @@ class RehearsalScene(Scene):
         self.actors = {}
         self.delta_s = _NO_TICK_S
         self.wishes: list[Wish] = []
+        self.ego_start = start_pose(route)
 
     def spawn(self, wishes: Sequence[Wish]) -> list[Any]:
         self.wishes += wishes
@@ -51,6 +55,15 @@ class RehearsalScene(Scene):
     def try_spawn(self, wish: Wish) -> Any:
         self.wishes.append(wish)
         return _stand_in()
+
+    def has_room(self, pose: carla.Transform) -> bool:
+        return True
+
+    def place_ego(self, pose: carla.Transform) -> None:
+        self.ego_start = pose
+
+    def hide_parked_cars(self, stretch: Sequence[carla.Location]) -> None:
+        return None
 
     def destroy(self, actors: Iterable[Any]) -> None:
         return None
@@ -71,31 +84,46 @@ class RehearsalScene(Scene):
         return found
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """A scenario's beginning.
+
+    Attributes:
+        wishes: what it would spawn.
+        ego_start: where the ego would begin its drive.
+    """
+
+    wishes: tuple[Wish, ...]
+    ego_start: carla.Transform
+
+    def clashes(self) -> list[str]:
+        """One sentence for every two actors, or actor and ego's start, that would stand in one another."""
+        named = [("the ego's start", self.ego_start, _HALF_SIZE_M["vehicle"])]
+        named += [
+            (wish.blueprint_id, wish.pose, _HALF_SIZE_M.get(wish.blueprint_id.split(".")[0], (0.5, 0.5)))
+            for wish in self.wishes
+        ]
+        found = []
+        for k, (first, here, half) in enumerate(named):
+            for second, there, other in named[k + 1 :]:
+                away_m = here.location.distance(there.location)
+                if away_m < half[1] + other[1] and "static" not in (first[:6], second[:6]):
+                    x, y = there.location.x, there.location.y
+                    found.append(f"{first} and {second} would stand in one another at ({x:.1f}, {y:.1f})")
+        return found
+
+
 def rehearse(
     carla_map: carla.Map, planner: RoutePlanner, route: Route, trigger_m: float, spec: ScenarioSpec
-) -> list[Wish]:
-    """What a scenario would spawn at its beginning.
+) -> Rehearsal:
+    """What a scenario would do at its beginning.
 
     Raises:
         ScenarioError: its type, a parameter or the place does not fit.
     """
     scene = RehearsalScene(carla_map, planner, route, trigger_m)
     make_scenario(spec).begin(scene)
-    return scene.wishes
-
-
-def clashes(wishes: Sequence[Wish], start: carla.Transform) -> list[str]:
-    """One sentence for every two actors, or actor and ego's start, that would stand in one another."""
-    named = [("the ego's start", start, _HALF_SIZE_M["vehicle"])]
-    named += [(w.blueprint_id, w.pose, _HALF_SIZE_M.get(w.blueprint_id.split(".")[0], (0.5, 0.5))) for w in wishes]
-    found = []
-    for k, (first, here, half) in enumerate(named):
-        for second, there, other in named[k + 1 :]:
-            away_m = here.location.distance(there.location)
-            if away_m < half[1] + other[1] and "static" not in (first[:6], second[:6]):
-                x, y = there.location.x, there.location.y
-                found.append(f"{first} and {second} would stand in one another at ({x:.1f}, {y:.1f})")
-    return found
+    return Rehearsal(tuple(scene.wishes), scene.ego_start)
 
 
 def _junction_of(waypoint: carla.Waypoint) -> int:

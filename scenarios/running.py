@@ -122,7 +122,7 @@ class RouteScenarios:
                 running.scenario.begin(running.scene)
                 self._tell(running.spec, Outcome.BEGUN)
             except ScenarioError as error:
-                running.scene.destroy(list(running.scene.actors.values()))
+                running.scene.clear()
                 self._waiting.remove(running)
                 self._tell(running.spec, Outcome.SKIPPED, str(error))
 

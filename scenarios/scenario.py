@@ -12,7 +12,7 @@ from scenarios.scene import Moment, Scene
 Command = Any
 """One of `carla.command`; the package has no common type for them."""
 
-PlaceKind = Literal["road", "left", "right", "straight", "turn", "exit"]
+PlaceKind = Literal["road", "left", "right", "straight", "turn", "exit", "bay"]
 
 
 class Scenario(ABC):
@@ -25,7 +25,7 @@ class Scenario(ABC):
         summary: what happens, in one sentence.
         parameters: what a route file may say.
         place: where it happens: on a stretch of road, or at a junction that the ego passes in some direction; before
-            an `exit` it first changes into the lane on its right.
+            an `exit` it first changes into the lane on its right, from a `bay` it begins its drive.
         stands_in_lane: True if something stands in the ego's own lane, where the parameters leave a choice.
         oncoming_lane_allowed: True if passing needs the lane of the oncoming traffic; driving there is then no
             infraction while the scenario runs.
@@ -69,4 +69,4 @@ class Scenario(ABC):
 
     def end(self) -> None:
         """Takes the scenario's actors out of the world and undoes what it changed."""
-        self.scene.destroy(list(self.scene.actors.values()))
+        self.scene.clear()

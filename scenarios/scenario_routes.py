@@ -16,7 +16,6 @@ from pathlib import Path
 import carla
 import numpy as np
 
-from carla_agents.driving.placing import start_pose
 from carla_agents.driving.road_graph import Lane, NoRoute, lane_key
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
@@ -26,13 +25,14 @@ from scenarios.generate import ROUTES_FOLDER, RouteWish, generate_routes, keypoi
 from scenarios.junctions import Movement, movements
 from scenarios.maps import map_finder
 from scenarios.parameters import Number, ScenarioError, Word
-from scenarios.rehearsal import clashes, rehearse
+from scenarios.rehearsal import rehearse
 from scenarios.route_files import RouteSpec, ScenarioSpec, write_routes
 from scenarios.running import trigger_distance_m
 from scenarios.scene import same_direction_lane
 from scenarios.types import TYPES
 
 _ROAD_START, _ROAD_TRIGGER_M = 2, 8.0
+_BAY_START, _BAY_TRIGGER_M = 16, 0.0
 _MIN_ROAD_M = 55.0
 _IN_LANE_M = 1.5
 _ROAD_M = 120
@@ -40,6 +40,8 @@ _BEFORE_M = 50.0
 _JUNCTION_TRIGGER_M = 35.0
 _BEYOND_M = 45.0
 _EXIT_BEFORE_M, _EXIT_STRAIGHT_M = 60, 20
+_WRITTEN = ("distance", "front_vehicle_distance", "behind_vehicle_distance")
+"""Numbers that a route file names even where they have their default."""
 _TURNS: dict[str, tuple[Command, ...]] = {
     "left": (Command.LEFT,),
     "right": (Command.RIGHT,),
@@ -128,14 +130,15 @@ def _fitting_scenario(
         if trigger_distance_m(route, scenario.trigger) is None:
             return None
         try:
-            wishes = rehearse(carla_map, planner, route, trigger_m, scenario)
+            rehearsal = rehearse(carla_map, planner, route, trigger_m, scenario)
         except ScenarioError:
             continue
-        places_m = np.array([(w.pose.location.x, w.pose.location.y) for w in wishes]).reshape(-1, 1, 2)
+        places = [wish.pose.location for wish in rehearsal.wishes]
+        places_m = np.array([(place.x, place.y) for place in places]).reshape(-1, 1, 2)
         away_m = np.linalg.norm(places_m - route.points_m[None, :, :2], axis=-1).min(axis=1)
         if TYPES[type_name].stands_in_lane and not (away_m < _IN_LANE_M).any():
             continue
-        if not clashes(wishes, start_pose(route)):
+        if not rehearsal.clashes():
             return scenario
     return None
 
@@ -148,7 +151,7 @@ def scenario_at(route: Route, trigger_m: float, type_name: str, direction: str |
     parameters = tuple(
         (parameter.name, (("value", f"{parameter.default:g}"),))
         for parameter in TYPES[type_name].parameters
-        if isinstance(parameter, Number) and parameter.name == "distance"
+        if isinstance(parameter, Number) and parameter.name in _WRITTEN
     )
     if direction is not None:
         parameters += (("direction", (("value", direction),)),)
@@ -162,17 +165,23 @@ def _candidates(
     if place == "exit":
         yield from _at_exits(planner, rng)
         return
+    if place == "bay":
+        for route, _ in _on_roads(planner, rng, first=_BAY_START):
+            yield route, _BAY_TRIGGER_M, ()
+        return
     found = _on_roads(planner, rng) if place == "road" else _at_junctions(planner, _TURNS[place], rng)
     for route, trigger_m in found:
         yield route, trigger_m, ()
 
 
-def _on_roads(planner: RoutePlanner, rng: np.random.Generator) -> Iterator[tuple[Route, float]]:
+def _on_roads(
+    planner: RoutePlanner, rng: np.random.Generator, first: int = _ROAD_START
+) -> Iterator[tuple[Route, float]]:
     graph = planner.graph
     lanes = [lane for _, lane in sorted(graph.lanes.items()) if not lane.in_junction and lane.length_m > _MIN_ROAD_M]
     for number in rng.permutation(len(lanes)):
         lane = lanes[int(number)]
-        for start in range(_ROAD_START, max(_ROAD_START + 1, len(lane.waypoints) - 75), 60):
+        for start in range(first, max(first + 1, len(lane.waypoints) - 75), 60):
             if len(lane.waypoints) - start > _ROAD_M:
                 route = _planned(planner, [lane.waypoints[start], lane.waypoints[start + _ROAD_M]])
                 if route is not None:
@@ -297,8 +306,8 @@ def with_scenarios(
         seed: decides which types.
     """
     rng = np.random.default_rng(seed)
-    # Before an exit the route changes lane, which one without that cannot offer.
-    names = sorted(name for name, made in TYPES.items() if made.place != "exit")
+    # Before an exit the route changes lane, which one without that cannot offer; in a bay a route begins.
+    names = sorted(name for name, made in TYPES.items() if made.place not in ("exit", "bay"))
     waiting = [names[int(k)] for k in rng.permutation(len(names))]
     found: list[ScenarioSpec] = []
     trigger_m = 20.0

@@ -19,6 +19,7 @@ from scenarios.parameters import ScenarioError, SpawnError
 _VEHICLE_LIFT_M = 0.3
 _WALKER_LIFT_M = 1.0
 _NEAR_LANE_M = 8.0
+_PARKED_NEAR_M = 5.2
 _WALKERS = 48
 """Every CARLA since 0.9.13 has at least so many models of pedestrians."""
 _CARS = (
@@ -76,6 +77,7 @@ class Scene:
         self.trigger_m = trigger_m
         self.rng = np.random.default_rng(seed)
         self.actors: dict[int, carla.Actor] = {}
+        self._hidden: set[int] = set()
         self.delta_s = session.config.fixed_delta_s
 
     def spawn(self, wishes: Sequence[Wish]) -> list[carla.Actor]:
@@ -95,6 +97,36 @@ class Scene:
         """Creates an actor if there is room for it."""
         spawned, _ = self._spawn([wish])
         return spawned[0] if spawned else None
+
+    def has_room(self, pose: carla.Transform) -> bool:
+        """Whether the ego would fit at a place that it is not at now."""
+        stand_in = self.try_spawn(Wish(self.ego.type_id, pose))
+        if stand_in is None:
+            return False
+        self.destroy([stand_in])
+        return True
+
+    def place_ego(self, pose: carla.Transform) -> None:
+        """Makes the ego begin its drive at another place than the beginning of its route."""
+        place = pose.location
+        self.ego.set_transform(
+            carla.Transform(carla.Location(place.x, place.y, place.z + _VEHICLE_LIFT_M), pose.rotation)
+        )
+
+    def hide_parked_cars(self, stretch: Sequence[carla.Location]) -> None:
+        """Takes away the town's own parked cars, which are no actors, near some places; `clear` brings them back."""
+        found = self.session.world.get_environment_objects(carla.CityObjectLabel.Car)
+        near = {thing.id for thing in found if any(_apart_m(thing, place) < _PARKED_NEAR_M for place in stretch)}
+        if near:
+            self.session.world.enable_environment_objects(near, False)
+            self._hidden |= near
+
+    def clear(self) -> None:
+        """Makes the world as it was before the scenario: its actors go, what it has hidden comes back."""
+        self.destroy(list(self.actors.values()))
+        if self._hidden:
+            self.session.world.enable_environment_objects(self._hidden, True)
+            self._hidden = set()
 
     def destroy(self, actors: Iterable[carla.Actor]) -> None:
         """Removes actors of this scenario."""
@@ -285,6 +317,10 @@ def same_direction_lane(waypoint: carla.Waypoint, side: str) -> carla.Waypoint |
     if found is None or found.lane_type != carla.LaneType.Driving or found.lane_id * waypoint.lane_id < 0:
         return None
     return found
+
+
+def _apart_m(thing: carla.EnvironmentObject, place: carla.Location) -> float:
+    return float(thing.bounding_box.location.distance_2d(place))
 
 
 def _xyz(location: carla.Location) -> tuple[float, float, float]:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import carla
 
-from carla_agents.driving.placing import start_pose
 from carla_agents.driving.road_graph import NoRoute
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from scenarios.parameters import ScenarioError
-from scenarios.rehearsal import clashes, rehearse
+from scenarios.rehearsal import rehearse
 from scenarios.route_files import RouteSpec, ScenarioSpec, read_routes
 from scenarios.running import trigger_distance_m
 from scenarios.weather import RouteWeather
@@ -119,7 +118,7 @@ def _scenario_problems(
             "2 m above or below and 10 degrees"
         ]
     try:
-        return clashes(rehearse(carla_map, planner, route, trigger_m, scenario), start_pose(route))
+        return rehearse(carla_map, planner, route, trigger_m, scenario).clashes()
     except ScenarioError as error:
         return [str(error)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.parameters import ScenarioError, read_values
 from scenarios.route_files import ScenarioSpec
 from scenarios.scenario import Scenario
-from scenarios.types import exits, flows, junctions, obstacles, pedestrians, road, vehicles_ahead
+from scenarios.types import exits, flows, junctions, obstacles, parking_exit, pedestrians, road, vehicles_ahead
 
 TYPES: dict[str, type[Scenario]] = {
     "Accident": obstacles.Accident,
@@ -45,24 +45,20 @@ TYPES: dict[str, type[Scenario]] = {
     "VehicleTurningRoutePedestrian": pedestrians.VehicleTurningRoutePedestrian,
     "YieldToEmergencyVehicle": road.YieldToEmergencyVehicle,
     "HighwayExit": exits.HighwayExit,
+    "ParkingExit": parking_exit.ParkingExit,
 }
 """Official name -> class; new ones come last, so that ids of shipped routes stay."""
-
-
-NOT_SUPPORTED: tuple[str, ...] = ("ParkingExit",)
-"""Official names that do not run here yet."""
 
 
 def make_scenario(spec: ScenarioSpec) -> Scenario:
     """The scenario that an entry of a route file describes.
 
     Raises:
-        ScenarioError: the type is unknown or not supported, or a parameter is wrong.
+        ScenarioError: the type is unknown, or a parameter is wrong.
     """
     found = TYPES.get(spec.type_name)
     if found is None:
-        why = "is not supported here" if spec.type_name in NOT_SUPPORTED else "is unknown"
         raise ScenarioError(
-            f"scenario {spec.name!r}: type {spec.type_name!r} {why}; supported are {', '.join(TYPES)}"
+            f"scenario {spec.name!r}: type {spec.type_name!r} is unknown; supported are {', '.join(TYPES)}"
         )
     return found(read_values(spec, found.parameters))

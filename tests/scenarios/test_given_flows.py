@@ -38,7 +38,7 @@ class Spot:
         return replace(self.scenario, parameters=tuple(axes))
 
     def wishes(self, **places: Place) -> list[Wish]:
-        return rehearse(self.map, self.planner, self.route, self.trigger_m, self.spec(**places))
+        return list(rehearse(self.map, self.planner, self.route, self.trigger_m, self.spec(**places)).wishes)
 
 
 def at(path: Route, distance_m: float) -> Place:
