@@ -13,6 +13,8 @@ from typing import Any
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from scenarios.openscenario import refusal
+
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 16
 _TOWN = re.compile(r"[A-Za-z0-9_.\-]{1,80}")
@@ -73,8 +75,10 @@ def read_routes(path: Path) -> tuple[RouteSpec, ...]:
 
     Raises:
         RouteFileError: the file is missing, larger than 8 MiB, has a DOCTYPE, is nested too deeply or is not a
-            route file.
+            route file; of an OpenSCENARIO file it names the elements.
     """
+    if path.suffix == ".osc":
+        raise RouteFileError(f"{path} is an OpenSCENARIO 2 file, which is not run here; give a route file (XML)")
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -91,9 +95,9 @@ def parse_routes(text: str, source: str = "<text>") -> tuple[RouteSpec, ...]:
         root = ElementTree.fromstring(text, forbid_dtd=True)
     except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
         raise RouteFileError(f"{source} is not safe XML: {error}") from error
-    _check_depth(root, source)
     if root.tag == "OpenSCENARIO":
-        raise RouteFileError(f"{source} is an OpenSCENARIO file, which is not run here: {_openscenario_parts(root)}")
+        raise RouteFileError(f"{source} {refusal(root)}")
+    _check_depth(root, source)
     if root.tag != "routes":
         raise RouteFileError(f"{source}: the root element is <{root.tag}>, expected <routes>")
     routes = tuple(_route(element, source) for element in root.iter("route"))
@@ -104,13 +108,6 @@ def parse_routes(text: str, source: str = "<text>") -> tuple[RouteSpec, ...]:
         twice = sorted({i for i in ids if ids.count(i) > 1})
         raise RouteFileError(f"{source}: route ids must be unique, these occur twice: {twice}")
     return routes
-
-
-def _openscenario_parts(root: Any) -> str:
-    """The elements of an OpenSCENARIO file that nothing here can run."""
-    actions = sorted({element.tag for element in root.iter() if element.tag.endswith("Action")})
-    named = ", ".join(f"<{tag}>" for tag in actions[:8]) or "<Storyboard>"
-    return f"{named} would have to be carried out; write the scenario as a route file of the leaderboard instead"
 
 
 def _check_depth(root: Any, source: str) -> None:

@@ -9,7 +9,7 @@ from carla_agents.driving.route_planner import RoutePlanner
 from scenarios.generate import ROUTES_FOLDER
 from scenarios.maps import map_finder
 from scenarios.parameters import ScenarioError
-from scenarios.route_files import RouteFileError, RouteSpec, parse_routes, read_routes, write_routes
+from scenarios.route_files import RouteSpec, parse_routes, read_routes, write_routes
 from scenarios.scenario_routes import find_scenario_routes, with_scenarios
 from scenarios.types import TYPES
 from scenarios.validate import validate_file, validate_route
@@ -87,9 +87,3 @@ def test_long_routes_get_several_different_scenarios(grid_map: carla.Map, grid_p
     assert len({scenario.type_name for scenario in found}) == len(found)
     spec = RouteSpec(1, "TownGrid", tuple(tuple(p) for p in route.points_m[::10].tolist()), (), found)
     assert parse_routes(write_routes([spec]))[0].scenarios[0].type_name == found[0].type_name
-
-
-def test_openscenario_is_refused_with_the_elements_named() -> None:
-    text = "<OpenSCENARIO><Storyboard><Init><PrivateAction/><TeleportAction/></Init></Storyboard></OpenSCENARIO>"
-    with pytest.raises(RouteFileError, match="<PrivateAction>, <TeleportAction> would have to be carried out"):
-        parse_routes(text)
