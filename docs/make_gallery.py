@@ -242,7 +242,7 @@ What the shipped ControlNet (`embedded`) makes of clear-day frames of two towns 
 """
 TEXT_PRESETS = "Every named weather of `carla.WeatherParameters`."
 TEXT_MAPS = """
-The four shipped towns, made for this project. `Town01` and `Town10HD` are CARLA's own road networks (OpenDRIVE only,
+The shipped towns, made for this project. `Town01` and `Town10HD` are CARLA's own road networks (OpenDRIVE only,
 not shipped): streets and markings are theirs, houses and trees are what this server puts beside them.
 """
 

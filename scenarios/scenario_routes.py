@@ -20,7 +20,7 @@ from carla_agents.driving.road_graph import Lane, NoRoute, lane_key
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.simulator.frame import Command
-from carla_server.towns import SHIPPED_TOWNS
+from carla_server.towns import SHIPPED_TOWNS, Split
 from scenarios.generate import ROUTES_FOLDER, RouteWish, generate_routes, keypoints_m, plan_specs, to_specs
 from scenarios.junctions import Movement, movements
 from scenarios.maps import map_finder
@@ -352,7 +352,7 @@ def town_files(carla_map: carla.Map, first_id: int) -> dict[str, list[RouteSpec]
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the scenario route files of the shipped towns, and of the maps of a folder if one is named."""
     map_dir = Path(arguments[0]) if arguments else None
-    names = [town.name for town in SHIPPED_TOWNS]
+    names = [town.name for town in SHIPPED_TOWNS if town.split is not Split.NEITHER]
     names += sorted(path.stem for path in map_dir.glob("*.xodr")) if map_dir is not None else []
     find_map = map_finder(map_dir)
     for number, name in enumerate(names):

@@ -35,12 +35,14 @@ def tags_of(town: Town) -> np.ndarray:
     things += [(light.position_m, SemanticTag.TRAFFIC_LIGHT) for light in town.traffic_lights]
     things += [(sign.position_m, SemanticTag.TRAFFIC_SIGNS) for sign in town.signs]
     tags = np.full(len(town.obstacles), int(SemanticTag.STATIC), dtype=np.uint8)
+    others = len(town.obstacles) - len(town.bridge_boxes)
+    tags[others:] = town.bridge_tags
     if not things:
         return tags
     feet = np.array([position[:2] for position, _ in things])
     order = np.argsort(feet[:, 0], kind="stable")
     feet, kinds = feet[order], [int(things[index][1]) for index in order]
-    for row, box in enumerate(town.obstacles):
+    for row, box in enumerate(town.obstacles[:others]):
         low, high = np.searchsorted(feet[:, 0], (box.center_m[0] - NEAR_M, box.center_m[0] + NEAR_M))
         if low == high:
             continue

@@ -10,6 +10,7 @@ from carla_server.render.actors import INSTANCE_DTYPE, rigid_instances
 from carla_server.render.camera import rotation_matrix
 from carla_server.render.occlusion import Occluders
 from carla_server.render.shapes import props, signals
+from carla_server.render.shapes.bridges import bridge_mesh, rail_mesh
 from carla_server.render.shapes.buildings import building_mesh
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
@@ -22,7 +23,10 @@ STATIC_INSTANCE_OFFSET = 0x8000
 """Added to `Placement.instance` so that scenery never shares an id with an actor."""
 SIGN_INSTANCE_OFFSET = STATIC_INSTANCE_OFFSET + 20000
 LIGHT_INSTANCE_OFFSET = SIGN_INSTANCE_OFFSET + 5000
-"""Added to the index of a sign and of a traffic light in the town."""
+BRIDGE_INSTANCE_OFFSET = LIGHT_INSTANCE_OFFSET + 5000
+RAIL_INSTANCE_OFFSET = BRIDGE_INSTANCE_OFFSET + 1500
+"""Added to the index of a sign, of a traffic light, of a bridge and of a ramp's rail in the town."""
+_ABOVE_ALL_M = 1e6
 CELL_M = 40.0
 BREADTHS_M = (0.26, 0.6, 1.2)
 """Triangles narrower than the first are markings and kerb faces; than the last, parts of balconies and ledges."""
@@ -155,6 +159,9 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
         furniture.add(
             faces[sign.type_id], sign.position_m, sign.yaw_deg, (1.0, 1.0, 1.0), SIGN_INSTANCE_OFFSET + index
         )
+    for index, bridge in enumerate(town.bridges):
+        solid.append(bridge_mesh(bridge, BRIDGE_INSTANCE_OFFSET + index).vertices)
+    solid += [rail_mesh(rail, RAIL_INSTANCE_OFFSET + index).vertices for index, rail in enumerate(town.rails)]
     heads, head_site = _heads(town)
     lamp_map, lamp_frame = _street_light(town, np.array(lamp_heads_m).reshape(-1, 4))
     static = np.concatenate(solid) if solid else np.zeros(0, VERTEX_DTYPE)
@@ -286,6 +293,7 @@ def _street_light(town: Town, lamps: np.ndarray) -> tuple[np.ndarray, tuple[floa
         pool = height**3 / (away2 + height**2) ** 1.5 * edge
         light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += pool.astype(np.float32)
     grid_x, grid_y = np.meshgrid(xs, ys)
-    ground = town.ground.height_m(grid_x.ravel(), grid_y.ravel()).reshape(side, side)
+    above = np.full(side * side, _ABOVE_ALL_M)  # lamps on bridges light the deck
+    ground = town.ground.height_m(grid_x.ravel(), grid_y.ravel(), above).reshape(side, side)
     out = np.stack([np.minimum(light, 4.0), ground], -1).astype(np.float16)
     return out, (x0, y0, 1.0 / (x1 - x0), 1.0 / (y1 - y0))

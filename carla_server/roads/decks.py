@@ -72,8 +72,8 @@ class _Storey:
         return bool((np.abs(self.total.ravel()[cell][there] / count[there] - height_m[there]) < SAME_LEVEL_M).all())
 
     def add(self, cell: np.ndarray, height_m: np.ndarray) -> None:
-        self.count += np.bincount(cell, minlength=self.count.size).reshape(self.count.shape)
-        self.total += np.bincount(cell, height_m, self.count.size).reshape(self.count.shape)
+        np.add.at(self.count.reshape(-1), cell, 1.0)
+        np.add.at(self.total.reshape(-1), cell, height_m)
 
     def surface_m(self) -> np.ndarray:
         """Heights with slits paved, `NO_DECK_M` beside the decks."""

@@ -129,6 +129,7 @@ class GroundRaster:
         land = below_decks(land, self._decks.lowest_m, paved)
         corner_m = self.bounds_m[:2]
         metres = paved.reshape(paved.shape[0] // cells_per_m, cells_per_m, -1, cells_per_m).any((1, 3))
+        self._uncut_m = land.astype(np.float32)
         self.valleys = find_valleys(strips, spans, metres, corner_m)
         cut = with_valleys(land, self.valleys, paved, corner_m, cells_per_m)
         self.built_over = np.isfinite(self._decks.lowest_m) | (land - cut > BUILDABLE_M) | (banks > BUILDABLE_M)
@@ -185,6 +186,17 @@ class GroundRaster:
         if from_z_m is not None and self.on_deck(x_m, y_m, from_z_m).any():
             return self.height_m(x_m, y_m, from_z_m)
         return self._bilinear(self.base_m, np.asarray(x_m, float), np.asarray(y_m, float))
+
+    def uncut_height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """`road_height_m` as if there were no valleys."""
+        image = self.base_m if self._decks is None else self._uncut_m
+        return self._bilinear(image, np.asarray(x_m, float), np.asarray(y_m, float))
+
+    def below_deck(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        """Whether there is a bridge above the land, bool of the points' shape."""
+        if self._decks is None:
+            return np.zeros(np.shape(x_m), bool)
+        return np.isfinite(self._decks.lowest_m.ravel()[self._cell(x_m, y_m)])
 
     def slope(self, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(dz/dx, dz/dy) of the ground without kerbs, averaged over about two metres, each (N,) float64."""

@@ -18,7 +18,7 @@ RAISED_M = 0.6
 BELOW_DECK_M = 1.7
 """Land lies at least this much below a deck."""
 
-VERGE_M = 1
+VERGE_M = 2
 HIGHEST_BANK_M = 14
 
 
@@ -56,9 +56,9 @@ def with_embankments(
     """
     if not approach.any():
         return continued(total, count), np.zeros(count.shape)
-    lower = count * ~approach
-    plain = continued(total * ~approach, lower)
+    plain = continued(*(_coarse(image * ~approach, cells_per_m).sum((1, 3)) for image in (total, count)))
     own = np.where(count > 0, total / np.maximum(count, 1e-9), -np.inf)
+    plain = plain.repeat(cells_per_m, axis=0).repeat(cells_per_m, axis=1)
     raised = approach & (own > plain + RAISED_M)
     land = continued(total * ~raised, count * ~raised)
     crest = _coarse(np.where(raised, own, -np.inf), cells_per_m).max((1, 3))
@@ -103,9 +103,18 @@ def _coarse(image: np.ndarray, cells_per_m: int) -> np.ndarray:
 
 def _fine(image: np.ndarray, cells_per_m: int) -> np.ndarray:
     """An image of square metres as cells, with soft steps."""
-    large = image.repeat(cells_per_m, axis=0).repeat(cells_per_m, axis=1)
+    out = np.zeros((image.shape[0] * cells_per_m, image.shape[1] * cells_per_m))
+    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+    if not len(rows):
+        return out
+    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+    part = image[top : rows[-1] + 2, left : columns[-1] + 2]
+    large = part.repeat(cells_per_m, axis=0).repeat(cells_per_m, axis=1)
     radius = cells_per_m // 2
-    return box_sum(np.pad(large, radius, mode="edge"), radius)[radius:-radius, radius:-radius] / (2 * radius + 1) ** 2
+    soft = box_sum(np.pad(large, radius, mode="edge"), radius)[radius:-radius, radius:-radius]
+    top, left = top * cells_per_m, left * cells_per_m
+    out[top : top + large.shape[0], left : left + large.shape[1]] = soft / (2 * radius + 1) ** 2
+    return out
 
 
 def _spread(image: np.ndarray, slope: float) -> np.ndarray:

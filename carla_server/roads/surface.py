@@ -1,4 +1,4 @@
-"""The drawn ground: asphalt, sidewalks with kerbs, verges, terrain (paint is in `markings`)."""
+"""The drawn roads: asphalt, sidewalks with kerbs, verges (paint is in `markings`, land in `terrain`)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ PAVING_RGB = (0.37, 0.36, 0.345)
 KERB_RGB = (0.47, 0.465, 0.45)
 GRASS_RGB = (0.20, 0.27, 0.10)
 
-_COUNTRY_RGB = (GRASS_RGB, (0.30, 0.29, 0.13), (0.11, 0.18, 0.07), (0.24, 0.30, 0.11), (0.33, 0.27, 0.17))
-"""Meadow, grain, wood, pasture, plough land."""
-
 KERB_TOP_M = 0.18
 """Width of the kerb stone."""
 
@@ -29,13 +26,6 @@ SKIRT_M = 0.12
 
 APRON_M = 0.7
 VERGE_M = 1.4
-TERRAIN_CELL_M = 4.0
-WIDEST_TERRAIN_CELL_M = 36.0
-"""Below the cells into which renderers sort triangles: wider ones leave holes in what is drawn from afar."""
-
-TERRAIN_MARGIN_M = 420.0
-"""How far the terrain goes on beyond the town, so that the horizon is land."""
-
 FILL_REACH_M = 2.0
 FILL_BELOW_M = 0.008
 """Asphalt between a junction's lanes lies this much under them."""
@@ -100,6 +90,7 @@ def _add_raised(builder: MeshBuilder, strip: LaneStrip, ground: GroundRaster) ->
     probe = strip.outer_m + outward * 0.6
     free = ground.tag(probe[:, 0], probe[:, 1]) == SemanticTag.TERRAIN
     free &= ground.tag(foot[:, 0], foot[:, 1]) == SemanticTag.TERRAIN
+    free &= ~ground.on_deck(*strip.outer_m.T)
     keep = np.repeat(free[:-1] & free[1:], 6)
     foot[:, 2] = ground.road_height_m(foot[:, 0], foot[:, 1]) - TERRAIN_DROP_M - 0.06
     bank = ribbon(_raise(strip.outer_m, strip.raised_m - 0.015), foot)[keep]
@@ -135,62 +126,8 @@ def _add_filled(builder: MeshBuilder, ground: GroundRaster) -> None:
     add_upward(builder, triangles, ASPHALT_RGB, Material.ASPHALT, SemanticTag.ROADS)
 
 
-def _grid_lines(low: float, high: float) -> np.ndarray:
-    """Even lines over the town, growing cells beyond it."""
-    inside = np.arange(low, high + TERRAIN_CELL_M, TERRAIN_CELL_M)
-    steps = np.minimum(TERRAIN_CELL_M * 1.45 ** np.arange(1, 40), WIDEST_TERRAIN_CELL_M)
-    reach = np.cumsum(steps)
-    reach = reach[: np.searchsorted(reach, TERRAIN_MARGIN_M) + 1]
-    return np.r_[low - reach[::-1], inside, inside[-1] + reach]
-
-
-def _add_terrain(builder: MeshBuilder, ground: GroundRaster) -> None:
-    """Grass that follows the roads' height, left out where paving hides it, rolling gently outside the town."""
-    x0, y0, x1, y1 = ground.bounds_m
-    xs, ys = _grid_lines(x0, x1), _grid_lines(y0, y1)
-    x, y = np.meshgrid(xs, ys)
-    z = ground.road_height_m(x, y) - TERRAIN_DROP_M
-    outside = np.hypot(np.maximum(np.maximum(x0 - x, x - x1), 0), np.maximum(np.maximum(y0 - y, y - y1), 0))
-    rolling = np.sin(0.013 * x + 0.7) * np.cos(0.011 * y - 0.4) + 0.6 * np.sin(0.023 * (x + y))
-    z = z + np.minimum(outside / 300.0, 1.0) * (6.0 + 6.0 * rolling) + 22.0 * np.clip(outside / 420.0, 0.0, 1.0) ** 2
-    points = np.stack([x, y, z], axis=-1)
-    dz_y, dz_x = np.gradient(z, ys, xs)
-    normals = np.stack([-dz_x, -dz_y, np.ones_like(z)], axis=-1)
-    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    shade = 1.0 + 0.10 * np.sin(0.31 * x) * np.cos(0.27 * y) + 0.06 * np.sin(0.11 * x + 0.17 * y)
-    colors = np.asarray(GRASS_RGB) * shade[..., None]
-    # Fields and woods outside the town, so that the horizon is no plain green.
-    field = np.mod(np.floor(x / 130.0 + 0.2 * y / 130.0) * 7 + np.floor(y / 110.0) * 5, len(_COUNTRY_RGB)).astype(int)
-    share = np.clip((outside - 30.0) / 60.0, 0.0, 1.0)[..., None]
-    colors = colors * (1.0 - share) + np.asarray(_COUNTRY_RGB)[field] * shade[..., None] * share
-    covered = _covered(ground, xs, ys)
-    order = ((0, 0), (0, 1), (1, 1), (0, 0), (1, 1), (1, 0))
-
-    def soup(grid):
-        views = [grid[r : grid.shape[0] - 1 + r, c : grid.shape[1] - 1 + c] for r, c in order]
-        return np.stack(views, axis=2)[~covered].reshape(-1, 3)
-
-    uv = np.mod(soup(points)[:, :2], 512.0)
-    builder.triangles(soup(points), soup(colors), Material.GRASS, SemanticTag.TERRAIN, normals=soup(normals), uv_m=uv)
-
-
-def _covered(ground: GroundRaster, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """Cells of the terrain grid that lie under paving altogether, (rows - 1, columns - 1) bool."""
-    rows, columns = ground.tags.shape
-    grass = np.zeros((rows + 1, columns + 1))
-    grass[1:, 1:] = np.cumsum(np.cumsum(ground.tags == SemanticTag.TERRAIN, axis=0), axis=1)
-    col = np.clip(((xs - ground.bounds_m[0]) / CELL_M).round().astype(int), -1, columns + 1)
-    row = np.clip(((ys - ground.bounds_m[1]) / CELL_M).round().astype(int), -1, rows + 1)
-    inside_x = (col[:-1] >= 0) & (col[1:] <= columns)
-    inside_y = (row[:-1] >= 0) & (row[1:] <= rows)
-    col, row = np.clip(col, 0, columns), np.clip(row, 0, rows)
-    table = grass[np.ix_(row, col)]
-    count = table[1:, 1:] - table[:-1, 1:] - table[1:, :-1] + table[:-1, :-1]
-    return (count == 0) & inside_y[:, None] & inside_x[None, :]
-
-
 def add_surface(builder: MeshBuilder, strips: list[LaneStrip], ground: GroundRaster) -> None:
-    """Add everything of the ground but paint.
+    """Add everything of the roads but paint.
 
     Args:
         builder: receives the triangles.
@@ -211,4 +148,3 @@ def add_surface(builder: MeshBuilder, strips: list[LaneStrip], ground: GroundRas
             triangles = ribbon(strip.inner_m, strip.outer_m)
             add_upward(builder, triangles, color, material, SemanticTag.ROADS)
     _add_filled(builder, ground)
-    _add_terrain(builder, ground)

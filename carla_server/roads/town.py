@@ -100,6 +100,63 @@ class SignSite:
     trigger: Box
 
 
+@dataclass(frozen=True)
+class Pier:
+    """What carries a bridge between its ends.
+
+    Attributes:
+        position_m: (x, y) of its middle.
+        yaw_deg: direction of the road above.
+        width_m: of the deck across the road.
+        top_m, foot_m: heights of the deck's underside and of the land.
+    """
+
+    position_m: tuple[float, float]
+    yaw_deg: float
+    width_m: float
+    top_m: float
+    foot_m: float
+
+
+@dataclass(frozen=True)
+class BridgeSite:
+    """A stretch of a road's deck.
+
+    Attributes:
+        kind: concrete, steel, brick or wood.
+        left_m, right_m: (N, 3) edges of the deck at road height; left and right as y grows to the right.
+        left_rise_m, right_rise_m: how far sidewalks along the edges stand over the road.
+        left_open, right_open: (N - 1,) bool, where an edge meets no other deck and has a parapet or a rail.
+        has_sidewalk: parapets keep people, guard rails keep cars.
+        foot_m: height of the land at both ends, None where the deck goes on.
+        piers: between the ends.
+    """
+
+    kind: str
+    left_m: np.ndarray
+    right_m: np.ndarray
+    left_rise_m: float
+    right_rise_m: float
+    left_open: np.ndarray
+    right_open: np.ndarray
+    has_sidewalk: bool
+    foot_m: tuple[float | None, float | None]
+    piers: tuple[Pier, ...]
+
+
+@dataclass(frozen=True)
+class RailSite:
+    """A rail along the edge of a ramp that stands on a bank.
+
+    Attributes:
+        line_m: (N, 3) its foot.
+        for_people: a railing beside a sidewalk; else a guard rail.
+    """
+
+    line_m: np.ndarray
+    for_people: bool
+
+
 class Ground(Protocol):
     """Height and lane facts at points, vectorised; a raster over the town.
 
@@ -139,6 +196,10 @@ class Town:
         obstacles: static things that vehicles collide with (buildings, trunks, poles).
         navmesh: CARLA `.bin` (Detour) for walkers; empty if the map has no sidewalk.
         bounds_m: (x_min, y_min, x_max, y_max).
+        bridges: decks above other roads and valleys.
+        rails: along the ramps that lead onto them.
+        bridge_boxes: what vehicles collide with of both, the last ones of `obstacles`.
+        bridge_tags: SemanticTag of each of these.
     """
 
     name: str
@@ -152,3 +213,7 @@ class Town:
     ground: Ground
     navmesh: bytes
     bounds_m: tuple[float, float, float, float]
+    bridges: tuple[BridgeSite, ...] = ()
+    rails: tuple[RailSite, ...] = ()
+    bridge_boxes: tuple[Box, ...] = ()
+    bridge_tags: tuple[int, ...] = ()

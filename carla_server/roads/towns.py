@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from carla_server.roads.bridges import bridge_boxes, find_bridges, find_rails
 from carla_server.roads.generation import Generation
 from carla_server.roads.ground import GroundRaster
 from carla_server.roads.lane_strips import lane_strips
@@ -20,6 +21,7 @@ from carla_server.roads.scenery import furnish
 from carla_server.roads.spans import find_spans
 from carla_server.roads.spawn_points import spawn_points
 from carla_server.roads.surface import add_surface
+from carla_server.roads.terrain import add_terrain
 from carla_server.roads.town import Box, Town
 from carla_server.roads.traffic_sites import traffic_sites
 from carla_server.roads.walls import add_walls
@@ -91,12 +93,16 @@ def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -
     builder = MeshBuilder()
     if generation.visible:
         add_surface(builder, strips, ground)
+        add_terrain(builder, ground)
         add_markings(builder, opendrive)
     walls: tuple[Box, ...] = ()
     if generation.wall_height_m > 0.0:
         walls = add_walls(builder, strips, ground, generation.wall_height_m)
     lights, signs = traffic_sites(opendrive, ground)
     points = spawn_points(strips)
+    bridges = find_bridges(strips, spans, ground)
+    rails = find_rails(strips, spans, ground)
+    boxes, tags = bridge_boxes(bridges, rails)
     placements, obstacles = furnish(name, strips, ground, lights, signs, points)
     points.flags.writeable = False
     return Town(
@@ -107,8 +113,12 @@ def town_from_opendrive(name: str, text: str, generation: Generation = SERVED) -
         traffic_lights=lights,
         signs=signs,
         spawn_points=np.asarray(points),
-        obstacles=obstacles + walls,
+        obstacles=obstacles + walls + tuple(boxes),
         ground=ground,
         navmesh=build_navmesh(opendrive, strips) if generation.walkers else b"",
         bounds_m=ground.bounds_m,
+        bridges=bridges,
+        rails=rails,
+        bridge_boxes=tuple(boxes),
+        bridge_tags=tuple(tags),
     )

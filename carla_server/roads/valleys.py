@@ -68,6 +68,12 @@ class Valley:
         beyond = along - np.clip(along, self.from_m, self.to_m)
         return np.hypot(across - self._aside_m(along), beyond)
 
+    @property
+    def shore_m(self) -> float:
+        """Distance from the bed at which the water, or at least a little of the bank, ends."""
+        water = self.bed_m if self.water_m is None else self.water_m
+        return (water - self.bed_m) / BANK_SLOPE + 1.0
+
     def height_m(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
         """Height of bed and banks at points; banks rise for ever."""
         return self.bed_m + BANK_SLOPE * np.maximum(self.distance_m(x_m, y_m) - self.half_m, 0.0)
@@ -81,16 +87,19 @@ def find_valleys(strips: list[LaneStrip], spans: Spans, paved: np.ndarray, corne
         corner_m: (x, y) of their first one's lower corner.
 
     Returns:
-        One `Valley` for each bridge that the map names.
+        One `Valley` for each bridge that the map names; bridges over the same valley share it.
     """
-    found = []
+    found: list[Valley] = []
     done: set[tuple[int, float, int]] = set()
     for strip, recorded in zip(strips, spans.recorded, strict=True):
         for first, last in stretches(recorded[1:] & recorded[:-1]):
             key = (strip.road.road_id, strip.section.s_m, first)
             if key not in done:
                 done.add(key)
-                found.append(_valley(strip.piece(first, last), paved, corner_m))
+                new = _valley(strip.piece(first, last), paved, corner_m)
+                x, y = new.middle_m
+                if all(other.distance_m(np.array(x), np.array(y)) > other.half_m / 2 for other in found):
+                    found.append(new)
     return tuple(found)
 
 

@@ -44,6 +44,7 @@ def add_walls(
         outward = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
         probe = strip.outer_m + PROBE_M * outward
         open_land = ground.tag(probe[:, 0], probe[:, 1]) == SemanticTag.TERRAIN
+        open_land &= ~ground.on_deck(strip.outer_m[:, 0], strip.outer_m[:, 1], strip.outer_m[:, 2])  # parapets
         keep = open_land[:-1] & open_land[1:]
         if not keep.any():
             continue

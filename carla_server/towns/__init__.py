@@ -16,6 +16,9 @@ class Split(StrEnum):
     HELD_OUT = "held out"
     """Never record training data or tune anything here: it shows how a driver does in a place it has not seen."""
 
+    NEITHER = "neither"
+    """To see and to try out; no figure is of it, and nothing that ships has learned from it."""
+
 
 @dataclass(frozen=True)
 class ShippedTown:
@@ -78,6 +81,16 @@ SHIPPED_TOWNS = (
         1,
         38.5,
         (30, 40, 50, 60),
+    ),
+    ShippedTown(
+        "TownRiver",
+        Split.NEITHER,
+        "river with a concrete and a steel bridge; a bypass that passes over a street",
+        4388,
+        4,
+        1,
+        6.8,
+        (30, 50, 60),
     ),
 )
 """Every shipped town; a test compares the figures with the maps."""

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from carla_server.towns.road_furniture import Approach, furnish_junction, furnish_speed_signs, required
+from carla_server.towns.road_furniture import (
+    Approach,
+    furnish_junction,
+    furnish_speed_signs,
+    record_bridge,
+    required,
+)
 
 BACK_DEG = 150.0
 """Nobody turns by more than this: back into the road he came from."""
@@ -82,6 +88,7 @@ class Street:
         leaves, arrives: direction (degrees) in which it leaves its first node, and in which its second node sees it,
             or the whole pose of that mouth, heading away from the node.
         via: poses on the way, heading along the street.
+        bridges: (material, distance from the first mouth in metres, length in metres) of its bridges over valleys.
     """
 
     name: str
@@ -91,6 +98,7 @@ class Street:
     leaves: float | Pose
     arrives: float | Pose
     via: tuple[Pose, ...] = ()
+    bridges: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -273,13 +281,14 @@ def _set_speed(road: ElementTree.Element, speed_kmh: int) -> None:
     ElementTree.SubElement(required(road, "type"), "speed", {"max": str(speed_kmh), "unit": "km/h"})
 
 
-def build_network(name: str, nodes: dict[str, Node], streets: list[Street]) -> str:
+def build_network(name: str, nodes: dict[str, Node], streets: list[Street], digits: int = 6) -> str:
     """A town as OpenDRIVE text.
 
     Args:
         name: of the map.
         nodes: junctions by name; each needs at least two arms.
         streets: the roads; names are unique.
+        digits: after the point; steep ramps need more than six, as heights are cubes of hundreds of metres.
 
     Raises:
         ValueError: a bend too tight.
@@ -310,10 +319,14 @@ def build_network(name: str, nodes: dict[str, Node], streets: list[Street]) -> s
         ]
         approaches = [approach for approach in approaches if any(k == "driving" for _, k, _ in approach.lanes())]
         next_id = furnish_junction(root, junctions[key], approaches, next_id)
-    furnish_speed_signs(own, next_id)
+    next_id = furnish_speed_signs(own, next_id)
+    for street, road in zip(streets, own, strict=True):
+        for kind, s_m, length_m in street.bridges:
+            record_bridge(road, next_id, kind, s_m, length_m)
+            next_id += 1
     for element in root.iter():
         for attribute, value in element.attrib.items():
             if attribute not in ("id", "elementId", "name"):
-                element.set(attribute, short_number(value))
+                element.set(attribute, short_number(value, digits))
     ElementTree.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

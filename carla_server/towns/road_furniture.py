@@ -145,6 +145,12 @@ def furnish_junction(root: Element, junction: Element, approaches: list[Approach
     return next_id
 
 
+def record_bridge(road: Element, identity: int, kind: str, s_m: float, length_m: float) -> None:
+    """Say that a stretch of a road is a bridge of a material."""
+    attributes = {"id": str(identity), "name": "", "type": kind, "s": repr(s_m), "length": repr(length_m)}
+    SubElement(_child(road, "objects"), "bridge", attributes)
+
+
 def furnish_speed_signs(roads: list[Element], next_id: int) -> int:
     """Post the limit at the beginning of each road longer than 60 m, for both directions; returns the next id."""
     for road in roads:

@@ -49,6 +49,7 @@ def without_scenery(town: Town, hidden: Collection[int]) -> Town:
     centers = np.array([box.center_m[:2] for box in town.obstacles]).reshape(-1, 2)
     of_gone, of_rest = _distance_m(centers, feet), _distance_m(centers, rest)
     kept = ~((of_gone <= NEAR_M) & (of_gone < of_rest))
+    kept[len(kept) - len(town.bridge_boxes) :] = True
     obstacles = tuple(box for box, keep in zip(town.obstacles, kept.tolist()) if keep)
     return replace(town, placements=tuple(shown), obstacles=obstacles)
 

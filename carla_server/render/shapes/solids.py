@@ -164,3 +164,39 @@ def crease_normals(positions_m: np.ndarray, crease_deg: float = 38.0) -> np.ndar
     normals = np.empty_like(total)
     normals[order] = total
     return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
+
+
+def bars(
+    builder: MeshBuilder,
+    start_m: np.ndarray,
+    end_m: np.ndarray,
+    half_m: tuple[float, float],
+    color: Color,
+    material: Material,
+    tag: int,
+    *,
+    along: np.ndarray | None = None,
+    **labels: Any,
+) -> None:
+    """Straight bars of rectangular section between (N, 3) points.
+
+    Args:
+        half_m: half width, sideways, and half height, upwards, as seen along a level bar; across and along the line
+            that it stands on for one that stands upright.
+        along: (N, 3) direction of that line, for upright bars.
+    """
+    if not len(start_m):
+        return
+    axis = end_m - start_m
+    length = np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
+    axis = axis / length
+    up = np.tile((0.0, 0.0, 1.0), (len(axis), 1)) if along is None else np.asarray(along, float)
+    aside = np.cross(up, axis)
+    aside /= np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-9)
+    over = np.cross(axis, aside)
+    half = np.concatenate([length / 2, np.tile(half_m, (len(axis), 1))], axis=1)
+    frame = np.stack([axis, aside, over], axis=1)
+    middle = (start_m + end_m) / 2
+    corners = middle[:, None] + np.einsum("sk,nk,nkj->nsj", _BOX_SIGNS, half, frame)
+    normals = np.einsum("sk,nkj->nsj", _BOX_NORMALS, frame)
+    builder.triangles(corners.reshape(-1, 3), color, material, tag, normals=normals.reshape(-1, 3), **labels)

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from carla_server.dynamics import VehicleFleet, VehicleSpec, WalkerFleet
+from carla_server.dynamics.obstacle_tags import tags_of
+from carla_server.rays.triangles import town_triangles
 from carla_server.roads.opendrive import OpenDriveError
 from carla_server.roads.read_opendrive import parse_opendrive
 from carla_server.roads.towns import load_town, town_from_opendrive
 from carla_server.semantics import SemanticTag
+from carla_server.wire.structs import ActorDescription
+from carla_server.world.world import World
 from tests.carla_server.roads.crossing_map import crossing, opendrive, over_a_valley, road
 
 CLEAR_M = 7.0
@@ -173,3 +177,89 @@ def test_a_broken_bridge_record_is_refused_with_the_reason(record):
 def test_maps_without_bridges_have_one_level():
     for name in ("TownGrid", "TownRing", "TownArterial", "TownHill"):
         assert len(load_town(name).ground.heights.decks_m) == 0
+
+
+class _Rays:
+    """Straight rays through everything of a town that stands still."""
+
+    def __init__(self, town):
+        rtcore_scene = pytest.importorskip("embreex.rtcore_scene")
+        from embreex.mesh_construction import TriangleMesh
+
+        self.triangles = town_triangles(town)
+        self.scene = rtcore_scene.EmbreeScene()
+        TriangleMesh(self.scene, self.triangles.corners_m)
+
+    def cast(self, origin_m, direction):
+        """(distance, tag) of what each ray meets first."""
+        origin = np.atleast_2d(np.asarray(origin_m, np.float32))
+        along = np.tile(np.asarray(direction, np.float32), (len(origin), 1))
+        hit = self.scene.run(origin, along, output=True)
+        return hit["tfar"], self.triangles.tag[np.maximum(hit["primID"], 0)]
+
+
+@pytest.fixture(scope="module")
+def rays(crossed):
+    return _Rays(crossed)
+
+
+def test_a_ray_from_above_meets_the_deck_and_one_from_beneath_the_lower_road(rays):
+    distance, tag = rays.cast([(1.5, 1.6, 50.0), (1.5, 1.6, 3.0)], (0, 0, -1))
+    assert distance == pytest.approx([50.0 - CLEAR_M, 3.0], abs=0.03)
+    assert np.isin(tag, (SemanticTag.ROADS, SemanticTag.ROAD_LINES)).all()
+
+
+def test_from_the_lower_road_one_sees_the_bridge_above_and_the_way_through(rays):
+    distance, tag = rays.cast((0.6, 1.6, 2.0), (0, 0, 1))
+    assert tag == SemanticTag.BRIDGE
+    assert 3.0 < distance < CLEAR_M - 2.0
+    lanes = np.array([(-60.0, y, z) for y in (-4.5, -1.75, 1.75, 4.5) for z in (1.0, 3.0, 4.5)])
+    distance, tag = rays.cast(lanes, (1, 0, 0))
+    assert (distance > 120.0).all()
+
+
+def test_the_deck_has_edges_that_can_be_seen(rays):
+    _, tag = rays.cast([(-1.0, y, CLEAR_M + 0.4) for y in np.arange(-10.0, 10.0, 0.7)], (1, 0, 0))
+    assert (tag == SemanticTag.BRIDGE).mean() > 0.9
+
+
+def test_the_valley_has_water_below_the_bridge(valley):
+    rays = _Rays(valley)
+    _, tag = rays.cast([(0.0, 20.0, 30.0), (0.0, 1.6, 30.0), (0.0, 1.6, -2.5)], (0, 0, -1))
+    assert tag[0] == SemanticTag.WATER
+    assert tag[1] in (SemanticTag.ROADS, SemanticTag.ROAD_LINES)
+    assert tag[2] == SemanticTag.WATER
+
+
+def test_there_is_no_hole_in_the_land_round_bridges(crossed, valley):
+    for town in (crossed, valley):
+        random = np.random.default_rng(3)
+        x0, y0, x1, y1 = town.bounds_m
+        origin = np.stack([random.uniform(x0, x1, 60_000), random.uniform(y0, y1, 60_000), np.full(60_000, 90.0)], 1)
+        rays = _Rays(town)
+        hit = rays.scene.run(
+            origin.astype(np.float32), np.tile(np.float32([0, 0, -1]), (len(origin), 1)), output=True
+        )
+        assert (hit["primID"] >= 0).all()
+
+
+def test_parapets_keep_a_car_on_the_bridge_and_piers_stop_one_below(crossed):
+    world = World(crossed, seed=1)
+    model = ActorDescription(0, "vehicle.tesla.model3", ())
+    over = world.spawn(model, (0.0, 0.0, CLEAR_M + 0.3, 0.0, 0.0, 0.0))
+    pier = crossed.bridges[0].piers[0]
+    x, y = pier.position_m
+    column_x = x - 0.3 * pier.width_m * np.sin(np.radians(pier.yaw_deg))
+    below = world.spawn(model, (column_x - 12.0, y, 1.0 + pier.foot_m, 0.0, 0.0, 0.0))
+    for actor in (over, below):
+        world.vehicles.set_constant_velocity(actor.actor_id, (8.0, 0.0, 0.0))
+    for _ in range(60):
+        world.tick(0.05, ())
+    (x_over, _, z_over), (x_below, _, _) = world.vehicles.position_m
+    assert (x_over, z_over) == (pytest.approx(4.0, abs=1.6), pytest.approx(CLEAR_M, abs=0.3))
+    assert x_below < column_x - 2.0
+
+
+def test_obstacles_of_a_bridge_are_named(crossed):
+    tags = tags_of(crossed)[len(crossed.obstacles) - len(crossed.bridge_boxes) :]
+    assert set(tags.tolist()) == {int(SemanticTag.BRIDGE), int(SemanticTag.FENCES)}

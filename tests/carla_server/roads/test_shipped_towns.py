@@ -19,7 +19,12 @@ from carla_server.towns import SHIPPED_TOWNS, Split, towns_of
 from carla_server.world.blueprints import LIBRARY
 from carla_server.world.overlap import BoxArray, overlapping
 
-SCRIPTS = {"TownRing": "make_town_ring", "TownArterial": "make_town_arterial", "TownHill": "make_town_hill"}
+SCRIPTS = {
+    "TownRing": "make_town_ring",
+    "TownArterial": "make_town_arterial",
+    "TownHill": "make_town_hill",
+    "TownRiver": "make_town_river",
+}
 NAMES = [town.name for town in SHIPPED_TOWNS]
 
 
@@ -52,6 +57,7 @@ def test_the_table_names_every_shipped_map_and_two_are_held_out():
     assert sorted(NAMES) == available_towns()
     assert towns_of(Split.TRAINING) == ("TownGrid", "TownRing")
     assert towns_of(Split.HELD_OUT) == ("TownArterial", "TownHill")
+    assert towns_of(Split.NEITHER) == ("TownRiver",)
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
@@ -146,8 +152,8 @@ def test_every_driving_lane_has_a_spawn_point(town_map, waypoints, loaded):
 
 def test_nothing_stands_on_a_road(loaded):
     for kind in ("building", "tree", "street_lamp", "bench", "hydrant"):
-        feet = np.array([item.position_m[:2] for item in loaded.placements if item.kind == kind]).reshape(-1, 2)
-        assert (loaded.ground.tag(feet[:, 0], feet[:, 1]) != SemanticTag.ROADS).all(), kind
+        feet = np.array([item.position_m for item in loaded.placements if item.kind == kind]).reshape(-1, 3)
+        assert (loaded.ground.tag(*feet.T) != SemanticTag.ROADS).all(), kind
 
 
 def test_the_hills_are_real_and_can_be_driven():
