@@ -36,6 +36,7 @@ MIX = TrafficMix(
     two_wheeler_share=0.25, large_share=0.15, vehicles_near_share=0.6, walkers_near_share=0.9, crossing_share=0.15
 )
 CORNERS, CANDIDATES, SPACING_M, CORNER_REACH_M = 10, 200, 35.0, 40.0
+BRIDGE_CANDIDATES = 24
 LIVELY_TICKS = 100
 STANDSTILL_S = 1e-3
 """Length of a tick while pictures are taken: next to nothing moves."""
@@ -49,6 +50,8 @@ _WANTED = (
     ((SemanticTag.VEGETATION,), 0.06, 0.7),
     ((SemanticTag.TRAFFIC_LIGHT, SemanticTag.TRAFFIC_SIGNS), 0.003, 0.6),
     ((SemanticTag.SKY,), 0.15, 1.0),
+    ((SemanticTag.BRIDGE, SemanticTag.GUARD_RAIL), 0.12, 3.0),
+    ((SemanticTag.WATER,), 0.12, 1.5),
 )
 _TOO_LARGE = 0.16
 """Share of the picture above which one kind of vehicle only hides the street."""
@@ -87,7 +90,27 @@ class Street:
         session.world.apply_settings(settings)
         gap_m = np.linalg.norm(places_m[:, None] - corners_m, axis=2).min(1)
         near = rng.permutation(np.flatnonzero(gap_m < CORNER_REACH_M))[:CANDIDATES]
-        self.views = self._best([_driver_eye(lanes[row], rng) for row in near], count)
+        self.views = self._best([_driver_eye(lanes[row], rng) for row in near] + self._at_bridges(lanes, rng), count)
+
+    def _at_bridges(self, lanes: Sequence[carla.Waypoint], rng: np.random.Generator) -> list[carla.Transform]:
+        """Views of each bridge from the roads that lead to it or under it, and from beside it."""
+        world = self._session.world
+        houses = world.get_level_bbs(carla.CityObjectLabel.Buildings)
+        found = []
+        for box in world.get_level_bbs(carla.CityObjectLabel.Bridge):
+            near = [lane for lane in lanes if 15.0 < lane.transform.location.distance(box.location) < 55.0]
+            found += [_driver_eye(near[row], rng) for row in rng.permutation(len(near))[:BRIDGE_CANDIDATES]]
+            for _ in range(BRIDGE_CANDIDATES):
+                turn, away_m = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(24.0, 48.0)
+                offset = carla.Location(away_m * np.cos(turn), away_m * np.sin(turn), rng.uniform(-1.0, 4.0))
+                eye = box.location + offset
+                below = world.ground_projection(eye, 60.0)
+                stands = below is not None and eye.z - below.location.z > 1.2
+                if stands and not any(house.contains(eye, carla.Transform()) for house in houses):
+                    pitch = -float(np.degrees(np.arctan2(offset.z, away_m)))
+                    yaw = float(np.degrees(turn) + 180.0 + rng.normal(0.0, 6.0))
+                    found.append(carla.Transform(eye, carla.Rotation(pitch=pitch, yaw=yaw)))
+        return found
 
     def _best(self, candidates: Sequence[carla.Transform], count: int) -> list[carla.Transform]:
         camera, stream = self._camera("sensor.camera.semantic_segmentation", (160, 90), candidates[0])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carla_server.render.scenery import LIGHT_INSTANCE_OFFSET, SIGN_INSTANCE_OFFSET
+from carla_server.render.scenery import BRIDGE_INSTANCE_OFFSET, LIGHT_INSTANCE_OFFSET, SIGN_INSTANCE_OFFSET
 from carla_server.render.shapes import signals
+from carla_server.roads.bridges import DECK_M, EDGE_M, RAIL_M
 from carla_server.roads.mesh import Mesh
-from carla_server.roads.town import PropKind, Town
+from carla_server.roads.town import BridgeSite, PropKind, Town
 from carla_server.semantics import SemanticTag
 from carla_server.wire.structs import Pose, Vector
 
@@ -67,6 +68,8 @@ def level_objects(town: Town) -> Iterator[LevelObject]:
             (x, y, z + height / 2),
             (length / 2, width / 2, height / 2),
         )
+    for index, site in enumerate(town.bridges):
+        yield _bridge(site, BRIDGE_INSTANCE_OFFSET + index, f"bridge_{index}")
     housing = _bounds(signals.signal_head_mesh(_DETAIL), SemanticTag.TRAFFIC_LIGHT)
     for index, light in enumerate(town.traffic_lights):
         for part, (x, y, z, yaw_deg) in enumerate(light.heads):
@@ -93,6 +96,21 @@ def _bounds(mesh: Mesh, tag: SemanticTag) -> tuple[np.ndarray, np.ndarray]:
     points = mesh.vertices["position_m"][own if own.any() else slice(None)].astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2.0, (high - low) / 2.0
+
+
+def _bridge(site: BridgeSite, number: int, name: str) -> LevelObject:
+    """A stretch of a bridge from its girders to its rails, in the direction of its chord."""
+    corners = np.concatenate([site.left_m, site.right_m])
+    chord = site.left_m[-1] + site.right_m[-1] - site.left_m[0] - site.right_m[0]
+    yaw = math.atan2(chord[1], chord[0])
+    turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
+    flat = corners[:, :2] @ turn.T
+    low, high = flat.min(axis=0) - EDGE_M, flat.max(axis=0) + EDGE_M
+    x, y = ((low + high) / 2.0 @ turn).tolist()
+    bottom, top = float(corners[:, 2].min()) - DECK_M, float(corners[:, 2].max()) + RAIL_M
+    extent = (float(high[0] - low[0]) / 2.0, float(high[1] - low[1]) / 2.0, (top - bottom) / 2.0)
+    pose = (x, y, bottom, 0.0, math.degrees(yaw), 0.0)
+    return LevelObject(number, name, SemanticTag.BRIDGE, pose, (x, y, (bottom + top) / 2.0), extent)
 
 
 def _at(pose: Pose, bounds: tuple[np.ndarray, np.ndarray]) -> tuple[Vector, Vector]:
