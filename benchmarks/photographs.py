@@ -1,7 +1,8 @@
 """A sheet of real photographs under other conditions, to be looked at: nothing here was trained on photographs.
 
-Pictures come with scikit-image and scikit-learn. Labels are what the shipped segmenter takes them for, which is often
-wrong; depth is unknown. `--out` receives the sheet; what the segmenter saw is printed.
+Pictures come with scikit-image and scikit-learn. Labels are those of `augment.predicted_layout`, with `--believe`
+what the shipped segmenter takes every pixel for; depth is unknown. `--out` receives the sheet; how sure the segmenter
+is gets printed, with `--data` also of the frames of a store that it should know.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import numpy as np
 import torch
 
 from augment.conditions import CONDITIONS, DOMINANT
+from augment.layout import palette_image
+from augment.predicted_layout import LayoutConfig, predict_layout
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from benchmarks.stopwatch import machine_line
-from carla_agents.segmentation.class_sets import color_ids
+from carla_agents.data.store import Store
 from carla_agents.segmentation.default import default_segmenter
-from carla_server.semantics import SemanticTag
 from syndiff.report.sheets import contact_sheet
 
 SIZE_PX = (256, 144)
@@ -41,12 +43,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/photographs.png"))
     parser.add_argument("--weights", type=Path, help="folder of embedded weights; without it the shipped ones")
+    parser.add_argument("--believe", action="store_true", help="take the segmenter's labels, however unsure it is")
+    parser.add_argument("--data", type=Path, help="store of the embedded simulator")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(machine_line())
     photographs = [(name, read(package, name)) for package, name in PHOTOGRAPHS]
-    frames, predicted = labelled(photographs)
+    frames = labelled(photographs, believe=options.believe)
+    if options.data is not None:
+        told = sorted(sure_of_store(options.data))
+        print(f"{options.data.name}: sure of {told[0]:.2f} to {told[-1]:.2f} of the pixels of {len(told)} pictures")
     embedded = EmbeddedSynthesizer.from_folder(options.weights or default_embedded_folder())
     made = {
         "procedural": _shown(ProceduralSynthesizer(), frames, TARGETS),
@@ -56,7 +63,7 @@ def main() -> None:
     for number, (name, rgb) in enumerate(photographs):
         for synthesizer, shown in made.items():
             variants = [(f"{synthesizer}: {target}", pictures[number]) for target, pictures in shown.items()]
-            rows.append([(name, rgb), ("taken for", predicted[number]), *variants])
+            rows.append([(name, rgb), ("taken for", palette_image(frames.seg[number])), *variants])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(options.out), contact_sheet(rows, tile_width_px=SIZE_PX[0])[..., ::-1])
     print(options.out)
@@ -80,24 +87,29 @@ def read(package: str, name: str) -> np.ndarray:
     return np.ascontiguousarray(picture[top : top + SIZE_PX[1], left : left + SIZE_PX[0], ::-1])
 
 
-def labelled(photographs: list[tuple[str, np.ndarray]]) -> tuple[FrameBatch, list[np.ndarray]]:
-    """Frames with the shipped segmenter's labels and without depth, and those labels in colours."""
-    segmenter = default_segmenter()
-    classes = segmenter.classes.classes
-    tags = np.array([SemanticTag.OTHER if c.tag is None else c.tag for c in classes], np.uint8)
-    ids = [segmenter.predict(rgb[None])[0] for _, rgb in photographs]
-    for (name, _), one in zip(photographs, ids):
-        shares = np.bincount(one.ravel(), minlength=len(classes)) / one.size
-        largest = np.argsort(-shares)[:4]
-        print(f"{name}: taken for " + ", ".join(f"{classes[k].name} {shares[k]:.0%}" for k in largest))
-    frames = FrameBatch(
+def labelled(photographs: list[tuple[str, np.ndarray]], *, believe: bool) -> FrameBatch:
+    """Frames with predicted labels and without depth."""
+    segmenter, config = default_segmenter(), LayoutConfig(least_sure_share=0.0) if believe else LayoutConfig()
+    layouts = [predict_layout(rgb, segmenter, config) for _, rgb in photographs]
+    for (name, _), layout in zip(photographs, layouts, strict=True):
+        print(f"{name}: sure of {layout.sure_share:.2f} of the pixels, {'known' if layout.known else 'not known'}")
+    return FrameBatch(
         np.stack([rgb for _, rgb in photographs]),
-        tags[np.stack(ids)],
+        np.stack([layout.seg for layout in layouts]),
         None,
-        (DOMINANT,) * len(ids),
+        (DOMINANT,) * len(layouts),
         tuple(f"photograph/{name}" for name, _ in photographs),
     )
-    return frames, [color_ids(one, segmenter.classes) for one in ids]
+
+
+def sure_of_store(root: Path) -> list[float]:
+    """Share of pixels that the segmenter is sure of, in every tenth frame and its true variants."""
+    segmenter, shares = default_segmenter(), []
+    store = Store.read(root)
+    for frame in store.frames()[::10]:
+        pictures = [frame.load_rgb(), *(variant.load_rgb() for variant in store.variants(frame.key))]
+        shares += [predict_layout(rgb, segmenter).sure_share for rgb in pictures]
+    return shares
 
 
 def _shown(synthesizer: Synthesizer, frames: FrameBatch, targets: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -72,6 +72,17 @@ class Segmenter(nn.Module, ABC):
         Raises:
             ValueError: not such pictures, or of a size that is not a multiple of the stride.
         """
+        return self._scores(rgb, pad, what).argmax(1).to(torch.uint8).cpu().numpy()
+
+    def probabilities(self, rgb: np.ndarray, *, pad: bool = False, what: str = "the picture") -> np.ndarray:
+        """How likely the network takes every class to be; arguments and errors as of `predict`.
+
+        Returns:
+            (N, H, W, C) float32, which add up to 1.
+        """
+        return self._scores(rgb, pad, what).softmax(1).permute(0, 2, 3, 1).cpu().numpy()
+
+    def _scores(self, rgb: np.ndarray, pad: bool, what: str) -> Tensor:
         if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.dtype != np.uint8 or not len(rgb):
             raise ValueError(f"rgb must be (N, H, W, 3) uint8 with N >= 1, got {rgb.shape} {rgb.dtype}")
         height, width = rgb.shape[1:3]
@@ -87,9 +98,9 @@ class Segmenter(nn.Module, ABC):
         training = self.training
         self.eval()
         with torch.inference_mode():
-            ids = self.logits(batch).argmax(1)[:, :height, :width]
+            scores = self.logits(batch)[:, :, :height, :width]
         self.train(training)
-        return ids.to(torch.uint8).cpu().numpy()
+        return scores
 
     def identity(self) -> str:
         """What network this is, for comparing a checkpoint with it."""
