@@ -3,7 +3,7 @@
     syndiff record ... (or benchmarks/segmentation_stores.py), then
     syndiff synthesize --data TRAIN --conditions rain-night --synthesizer procedural --every 3
     syndiff train-translator --data TRAIN --teacher procedural --conditions rain-night --steps 500 --out WEIGHTS
-    python -m benchmarks.translator --weights WEIGHTS --data TEST
+    python -m benchmarks.translator --weights WEIGHTS --data TEST --backend onnxruntime
 
 Figures: mean absolute difference from the teacher's variant in grey levels (copying the source beside it), PSNR
 against the teacher and, where the store has the true re-render, of both against that; CPU milliseconds per variant.
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from augment.conditions import Condition
+from augment.export.backends import open_translator
 from augment.frame_loading import load_frames
 from augment.seeds import derive_seed
 from augment.synthesizers.procedural import ProceduralSynthesizer
@@ -33,9 +34,15 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=24, help="spread evenly over the store")
+    parser.add_argument("--backend", default="torch", choices=["torch", "onnxruntime", "openvino"])
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--export-cache", type=Path, default=Path("runs/exported"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    student, teacher = TranslatorSynthesizer.from_folder(options.weights), ProceduralSynthesizer()
+    student = open_translator(
+        options.weights, options.backend, cache=options.export_cache, precision=options.precision, threads=1
+    )
+    teacher = ProceduralSynthesizer()
     found = Store.read(options.data).frames(condition=student.config.source)
     chosen = [found[i] for i in np.linspace(0, len(found) - 1, min(options.frames, len(found))).round().astype(int)]
     print(f"student {student.name}, teacher {teacher.name}, {len(chosen)} frames of {options.data.name}")
