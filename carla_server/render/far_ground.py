@@ -7,6 +7,7 @@ away. The map keeps what they look like and what they are, so labels stay those 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import moderngl
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from carla_server.render.program import matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, CELL_M, CellMesh
 from carla_server.render.static_draw import FAR_OVERLAP_M, IndexedCells, StaticDraw
-from carla_server.roads.mesh import VERTEX_DTYPE
+from carla_server.roads.mesh import VERTEX_DTYPE, joined
 
 _DIVISIONS = (1, 2, 4, 8)
 _LEVELS_APART_M = 0.6
@@ -187,17 +188,18 @@ def far_cells(cells: CellMesh, ground: GroundMap, grade: MapGrade) -> tuple[np.n
         (V,) VERTEX_DTYPE triangle soup, and (C + 1,) the first vertex of each cell in it and the end; a cell without
         any keeps its full mesh at all distances.
     """
-    soups, first = [np.zeros(0, VERTEX_DTYPE)], [0]
+    soups, first = [], [0]
     for index in range(len(cells.first)):
         soups.append(_cell_soup(cells, index, ground, grade))
         first.append(first[-1] + len(soups[-1]))
-    return np.concatenate(soups), np.array(first)
+    return joined(soups), np.array(first)
 
 
 def _cell_soup(cells: CellMesh, index: int, ground: GroundMap, grade: MapGrade) -> np.ndarray:
     nothing = np.zeros(0, VERTEX_DTYPE)
     own = cells.vertices[cells.first[index] : cells.first[index] + cells.counts[index, 0]]
-    if grade.uniform and len(np.unique(own["color"][:, 3])) > 1:
+    material = own["color"][:, 3]
+    if grade.uniform and (material != material[:1]).any():
         return nothing
     start = (cells.corner_m[index] - grade.overlap_m - ground.frame[:2]) / ground.texel_m
     left, top = np.round(start).astype(int)
@@ -212,7 +214,7 @@ def _cell_soup(cells: CellMesh, index: int, ground: GroundMap, grade: MapGrade) 
     for divisions in _DIVISIONS:
         grid_rows = np.round(np.linspace(top, bottom, divisions + 1)).astype(int)
         grid_columns = np.round(np.linspace(left, right, divisions + 1)).astype(int)
-        corners = ground.height_m[np.ix_(grid_rows, grid_columns)]
+        corners = ground.height_m[grid_rows[:, None], grid_columns]
         if np.abs(_stretched(corners, height.shape) - height).max() <= grade.tolerance_m:
             xs = ground.frame[0] + (grid_columns + 0.5) * ground.texel_m[0]
             ys = ground.frame[1] + (grid_rows + 0.5) * ground.texel_m[1]
@@ -222,13 +224,18 @@ def _cell_soup(cells: CellMesh, index: int, ground: GroundMap, grade: MapGrade) 
 
 def _stretched(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Bilinear interpolation of a grid of corners to a shape."""
-    rows = np.linspace(0, corners.shape[0] - 1, shape[0])
-    columns = np.linspace(0, corners.shape[1] - 1, shape[1])
-    knots = np.arange(corners.shape[1])
-    along = np.stack([np.interp(columns, knots, row) for row in corners])
-    below = np.minimum(rows.astype(int), corners.shape[0] - 2)
-    share = (rows - below)[:, None]
-    return along[below] * (1.0 - share) + along[below + 1] * share
+    row, row_share = _between(corners.shape[0], shape[0])
+    column, column_share = _between(corners.shape[1], shape[1])
+    along = corners[:, column] + (corners[:, column + 1] - corners[:, column]) * column_share
+    return along[row] * (1.0 - row_share[:, None]) + along[row + 1] * row_share[:, None]
+
+
+@lru_cache(maxsize=64)
+def _between(knots: int, places: int) -> tuple[np.ndarray, np.ndarray]:
+    """The knot before each of evenly spread places, and the share of the way to the next."""
+    position = np.linspace(0, knots - 1, places)
+    before = np.minimum(position.astype(int), knots - 2)
+    return before, position - before
 
 
 def _quads(xs: np.ndarray, ys: np.ndarray, height_m: np.ndarray) -> np.ndarray:
@@ -241,4 +248,7 @@ def _quads(xs: np.ndarray, ys: np.ndarray, height_m: np.ndarray) -> np.ndarray:
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     grid["normal"][..., :3] = np.round(normal * 127)
     a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    return np.stack([a, b, c, a, c, d], -1).reshape(-1)
+    soup = np.empty((*a.shape, 6), VERTEX_DTYPE)
+    for place, corner in enumerate((a, b, c, a, c, d)):
+        soup[..., place] = corner
+    return soup.reshape(-1)

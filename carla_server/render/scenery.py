@@ -15,7 +15,7 @@ from carla_server.render.shapes.buildings import building_mesh
 from carla_server.render.shapes.families import shape_builder
 from carla_server.render.shapes.library import LEVELS, MeshLibrary
 from carla_server.render.shapes.trees import BUSH, TREE_KINDS, tree_mesh
-from carla_server.roads.mesh import VERTEX_DTYPE
+from carla_server.roads.mesh import joined
 from carla_server.roads.town import Placement, PropKind, Town
 from carla_server.semantics import SemanticTag
 
@@ -164,11 +164,10 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
     solid += [rail_mesh(rail, RAIL_INSTANCE_OFFSET + index).vertices for index, rail in enumerate(town.rails)]
     heads, head_site = _heads(town)
     lamp_map, lamp_frame = _street_light(town, np.array(lamp_heads_m).reshape(-1, 4))
-    static = np.concatenate(solid) if solid else np.zeros(0, VERTEX_DTYPE)
     instances, meshes, scales = furniture.arrays()
     return Scenery(
         surface=CellMesh.of(town.surface.vertices),
-        buildings=CellMesh.of(static),
+        buildings=CellMesh.of(joined(solid)),
         furniture=instances,
         furniture_mesh=meshes,
         furniture_scale=scales,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,6 +54,8 @@ VERTEX_DTYPE = np.dtype(
 )
 """One vertex as it lies in the vertex buffer (28 bytes). Three vertices make a triangle; no index buffer."""
 
+_RAW = np.dtype((np.void, VERTEX_DTYPE.itemsize))
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -75,11 +79,25 @@ class Mesh:
         return len(self.vertices) // 3
 
 
+class _Soup(NamedTuple):
+    """Triangles that share their labels, as they were given; the rest follows when all is built."""
+
+    points: np.ndarray
+    normals: np.ndarray | None
+    color: tuple[float, float, float] | np.ndarray
+    uv_m: np.ndarray | None
+    material: int
+    ids: tuple[int, int, int, int]
+
+
 class MeshBuilder:
-    """Collects triangles; `build()` returns them as one `Mesh`."""
+    """Collects triangles; `build()` returns them as one `Mesh`.
+
+    What is added is only noted; the vertices are made in one go, as most of what is added is a few triangles.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
+        self._parts: list[_Soup | np.ndarray] = []
 
     def triangles(
         self,
@@ -103,22 +121,14 @@ class MeshBuilder:
             instance: 16-bit id written by the instance camera; 0 = none.
             part: small index that a shader may use (wheel number, lamp number...).
         """
-        points = np.asarray(positions_m, np.float32).reshape(-1, 3)
-        count = len(points)
-        out = np.zeros(count, VERTEX_DTYPE)
-        out["position_m"] = points
-        if normals is None:
-            corner = points.reshape(-1, 3, 3)
-            flat = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-            flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-12
-            normals = np.repeat(flat, 3, axis=0)
-        out["normal"][:, :3] = np.clip(np.round(np.broadcast_to(normals, (count, 3)) * 127), -127, 127)
-        out["color"][:, :3] = np.clip(np.broadcast_to(np.asarray(color, np.float32), (count, 3)) * 255, 0, 255)
-        out["color"][:, 3] = int(material)
+        points = np.array(positions_m, np.float32).reshape(-1, 3)
+        if normals is not None:
+            normals = np.array(np.broadcast_to(normals, points.shape), np.float64)
         if uv_m is not None:
-            out["uv_m"] = uv_m
-        out["ids"] = (int(tag), instance & 255, instance >> 8 & 255, part)
-        self._parts.append(out)
+            uv_m = np.array(np.broadcast_to(uv_m, (len(points), 2)), np.float16)
+        tint = color if isinstance(color, tuple) else np.array(color, np.float32)
+        ids = (int(tag), instance & 255, instance >> 8 & 255, part)
+        self._parts.append(_Soup(points, normals, tint, uv_m, int(material), ids))
 
     def quad(
         self,
@@ -142,4 +152,59 @@ class MeshBuilder:
         self._parts.append(mesh.vertices)
 
     def build(self) -> Mesh:
-        return Mesh(np.concatenate(self._parts) if self._parts else np.zeros(0, VERTEX_DTYPE))
+        soups = [part for part in self._parts if isinstance(part, _Soup)]
+        made = _vertices(soups)
+        if len(soups) == len(self._parts):
+            return Mesh(made)
+        pieces, start = [], 0
+        for part in self._parts:
+            if isinstance(part, _Soup):
+                pieces.append(made[start : start + len(part.points)])
+                start += len(part.points)
+            else:
+                pieces.append(part)
+        return Mesh(joined(pieces))
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of VERTEX_DTYPE one after the other; numpy would compare the fields of each anew."""
+    return np.concatenate([np.zeros(0, _RAW), *(part.view(_RAW) for part in parts)]).view(VERTEX_DTYPE)
+
+
+def _vertices(soups: Sequence[_Soup]) -> np.ndarray:
+    """(3 T,) VERTEX_DTYPE of all triangles in order."""
+    count = [len(soup.points) for soup in soups]
+    out = np.zeros(sum(count), VERTEX_DTYPE)
+    if not len(out):
+        return out
+    out["position_m"] = np.concatenate([soup.points for soup in soups])
+    colors = [soup.color for soup in soups]
+    if any(isinstance(color, np.ndarray) for color in colors):
+        by_vertex = np.concatenate([np.broadcast_to(color, (n, 3)) for color, n in zip(colors, count, strict=True)])
+    else:
+        by_vertex = np.repeat(np.array(colors, np.float32), count, axis=0)
+    out["color"][:, :3] = np.clip(by_vertex.astype(np.float32, copy=False) * 255, 0, 255)
+    out["color"][:, 3] = np.repeat(np.array([soup.material for soup in soups], np.uint8), count)
+    out["ids"] = np.repeat(np.array([soup.ids for soup in soups], np.uint8), count, axis=0)
+    flat = np.repeat([soup.normals is None for soup in soups], count)
+    out["normal"][flat, :3] = np.repeat(_packed(_flat_normals(out["position_m"][flat])), 3, axis=0)
+    given = [soup.normals for soup in soups if soup.normals is not None]
+    if given:
+        out["normal"][~flat, :3] = _packed(np.concatenate(given))
+    textured = [soup.uv_m for soup in soups if soup.uv_m is not None]
+    if textured:
+        out["uv_m"][np.repeat([soup.uv_m is not None for soup in soups], count)] = np.concatenate(textured)
+    return out
+
+
+def _flat_normals(points_m: np.ndarray) -> np.ndarray:
+    """(T, 3) unit normals of (3 T, 3) corners; what `np.cross` gives, without its overhead."""
+    corner = points_m.reshape(-1, 3, 3)
+    (a, b, c), (d, e, f) = (corner[:, 1] - corner[:, 0]).T, (corner[:, 2] - corner[:, 0]).T
+    normals = np.stack((b * f - c * e, c * d - a * f, a * e - b * d), axis=1)
+    return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
+
+
+def _packed(normals: np.ndarray) -> np.ndarray:
+    """Unit vectors as bytes."""
+    return np.clip(np.round(normals * 127), -127, 127).astype(np.int8)

@@ -40,14 +40,16 @@ def box(
     **labels: Any,
 ) -> None:
     """Axis-aligned boxes, one or many: corners (3,) or (N, 3); `taper` scales each top about the box's axis."""
-    low, high = np.broadcast_arrays(np.atleast_2d(low_m), np.atleast_2d(high_m))
+    low, high = np.asarray(low_m, np.float64).reshape(-1, 3), np.asarray(high_m, np.float64).reshape(-1, 3)
     middle, half = (low + high) / 2, np.abs(high - low) / 2
     count = 36 if bottom else 30
     signs, normals = _BOX_SIGNS[:count], _BOX_NORMALS[:count]
     if taper != 1.0:
         signs = signs * np.where(signs[:, 2:] > 0, (taper, taper, 1.0), 1.0)
     corners = (middle[:, None] + signs * half[:, None]).reshape(-1, 3)
-    builder.triangles(corners, color, material, tag, normals=np.tile(normals, (len(low), 1)), **labels)
+    if len(middle) > 1:
+        normals = np.tile(normals, (len(middle), 1))
+    builder.triangles(corners, color, material, tag, normals=normals, **labels)
 
 
 def cylinder(
@@ -68,9 +70,9 @@ def cylinder(
     start, end = np.asarray(start_m, float), np.asarray(end_m, float)
     axis = (end - start) / np.linalg.norm(end - start)
     helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    side_u = np.cross(helper, axis)
+    side_u = _cross(helper, axis)
     side_u /= np.linalg.norm(side_u)
-    side_v = np.cross(axis, side_u)
+    side_v = _cross(axis, side_u)
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     around = np.cos(angle)[:, None] * side_u + np.sin(angle)[:, None] * side_v
     low = start + radius_m * around
@@ -90,6 +92,12 @@ def cylinder(
             tag,
             **labels,
         )
+
+
+def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """`np.cross` of two vectors, whose overhead would be most of a small solid."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array((b * f - c * e, c * d - a * f, a * e - b * d))
 
 
 def unit_sphere(subdivisions: int) -> np.ndarray:
