@@ -11,9 +11,8 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carla_server.api import extensions
 from carla_server.api.procedures import PROCEDURES
@@ -21,10 +20,12 @@ from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher, unknown_procedure
 from carla_server.net import PortInUse, Server
 from carla_server.render.style import STYLES
-from carla_server.roads.town import Town
 from carla_server.wire.layouts import DEFAULT_VERSION, LAYOUTS, Layout
 from carla_server.wire.rpc import Request, ok
 from carla_server.wire.structs import EpisodeSettings
+
+if TYPE_CHECKING:
+    from carla_server.render.opening import RendererOpener
 
 EXIT_USAGE = 2
 EXIT_MAP = 3
@@ -45,17 +46,6 @@ class LoadingAnswers:
         if procedure is None:
             return None, unknown_procedure(request)
         return procedure.failure(f"still loading map {self._map_name}; try again in a few seconds"), None
-
-
-def open_renderer(town: Town, style: str = "default") -> Any:
-    """Open the renderer on this machine's GL; `style` is one of `STYLES`.
-
-    Raises:
-        GLUnavailable: no GL (the message names the packages to install).
-    """
-    from carla_server.render.renderer import Renderer  # only a server that renders pays for GL
-
-    return Renderer(town, style=style)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,6 +82,7 @@ class _Loader:
         self._options = options
         self._layout = layout
         self._simulator: Simulator | None = None
+        self._opener: RendererOpener | None = None
         self._started = False
 
     def take_over(self) -> None:
@@ -115,6 +106,8 @@ class _Loader:
         gc.collect()
         gc.freeze()  # the town stays; searching its many objects for garbage again and again would cost ticks
         print(json.dumps(ready), flush=True)
+        if self._opener is not None:
+            self._server.on_idle = self._opener.step
 
     def finish(self) -> None:
         """After the loop: close what must not be lost."""
@@ -132,11 +125,16 @@ class _Loader:
             prepare_kernels(rendering=not options.no_rendering)
             towns = ShippedTowns(options.map_dir, dict(options.map_alias))
             town = towns.load(options.map)
+            if not options.no_rendering:
+                from carla_server.render.opening import RendererOpener  # it loads the kernels of the cameras
+
+                self._opener = RendererOpener(options.style)
+                self._opener.prepare(town)
             world = World(
                 town,
                 seed=options.seed,
                 layout=self._layout,
-                open_renderer=None if options.no_rendering else partial(open_renderer, style=options.style),
+                open_renderer=self._opener,
             )
             delta_s = options.fixed_delta_s
             world.settings = replace(

@@ -43,6 +43,8 @@ BARRIER_TIMEOUT_S = 1.0
 SETTINGS_POLL_DELAY_S = 0.001
 TRAFFIC_MANAGER_START_S = 0.4
 """What a new Traffic Manager gets for its first step before a map may be loaded."""
+QUIET_S = 0.01
+"""How long nobody must have asked for anything before idle work begins."""
 _IDLE_S = 1.0
 _BACKLOG = 128
 
@@ -59,6 +61,8 @@ class Server:
     Attributes:
         answer: executes a request.
         on_wake: called in the loop's thread after `wake`.
+        on_idle: does a few milliseconds of work that nobody waits for, and says whether more is left; called once
+            nobody has asked for anything for `QUIET_S`, again and again until somebody does or nothing is left.
         connections, parked, selector, limits, writer: shared with the connections of this file.
     """
 
@@ -82,10 +86,12 @@ class Server:
         self.writer = RpcWriter()
         self.answer: Answer = while_loading
         self.on_wake: Callable[[], None] | None = None
+        self.on_idle: Callable[[], bool] | None = None
         self._simulator: Simulator | None = None
         self._streams: dict[int, list[StreamConnection]] = {}
         self._announcers: dict[int, deque[RpcConnection]] = {}
         self._stopping = False
+        self._is_quiet = False
         self._next_tick_s = 0.0
         self._rpc_listener = self._listen(host, rpc_port, RpcConnection)
         try:
@@ -115,7 +121,7 @@ class Server:
         """Loop until `stop`; then close everything."""
         try:
             while not self._stopping:
-                for key, mask in self.selector.select(self._timeout_s()):
+                for key, mask in self._events():
                     key.data(mask)
                 if self.parked:
                     self._work_parked()
@@ -274,6 +280,24 @@ class Server:
             frame = [frame_prefix(buffers), *buffers]
             for reader in list(readers):
                 reader.send(frame)
+
+    def _events(self) -> Sequence[tuple[selectors.SelectorKey, int]]:
+        """Wait for sockets, at most until the loop itself has something to do; idle work fills the time."""
+        while self.on_idle is not None and not self._stopping:
+            quiet_s = 0.0 if self._is_quiet else QUIET_S
+            events = self.selector.select(min(quiet_s, self._timeout_s()))
+            self._is_quiet = not events and self._timeout_s() > 0.0
+            if not self._is_quiet:
+                return events
+            try:
+                more = self.on_idle()
+            except Exception:
+                self.log("preparing for cameras failed; the first camera tries again")
+                traceback.print_exc(file=sys.stderr)
+                more = False
+            if not more:
+                self.on_idle = None
+        return self.selector.select(self._timeout_s())
 
     def _work_parked(self) -> None:
         parked, self.parked = self.parked, []

@@ -12,6 +12,7 @@ from functools import lru_cache
 import moderngl
 import numpy as np
 
+from carla_server.render.indexing import shared_vertices
 from carla_server.render.program import matrix_bytes, set_uniforms
 from carla_server.render.scenery import BREADTHS_M, CELL_M, CellMesh
 from carla_server.render.static_draw import FAR_OVERLAP_M, IndexedCells, StaticDraw
@@ -107,7 +108,8 @@ class FarGround:
         lowest_m = np.where(self._close_slits(relief), relief[..., 0], lowest_m)
         vertices, first = far_cells(surface, GroundMap(self._frame, texel, relief[..., 0], lowest_m), grade)
         self._counts = np.diff(first)
-        self._quads = IndexedCells(context, vertices, first, (program,))
+        shared = shared_vertices(vertices, np.repeat(np.arange(len(first) - 1), self._counts))
+        self._quads = IndexedCells(context, *shared, first, (program,))
 
     def serves(self, cells: np.ndarray, away_m: np.ndarray, focal_px: float) -> np.ndarray:
         """(V,) bool: which of these cells, at these distances, are better drawn from the map."""

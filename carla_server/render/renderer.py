@@ -20,7 +20,7 @@ from carla_server.render.light import LightPass
 from carla_server.render.lines import LINE_DTYPE
 from carla_server.render.moving import MovingThings
 from carla_server.render.readout import depth_picture, normals_picture, read_picture, semantic_picture
-from carla_server.render.scenery import build_scenery
+from carla_server.render.scenery import Scenery, build_scenery
 from carla_server.render.shadows import SunShadows
 from carla_server.render.shapes.library import MeshLibrary
 from carla_server.render.shot import Shot
@@ -46,20 +46,31 @@ class Renderer:
         town: the map; its geometry is built and uploaded here.
         device_index: EGL device to draw on, None for EGL's default.
         style: one of `STYLES`; geometry, labels and depth are the same in all of them.
+        made: library and scenery of the town, if somebody has made them already; the library is this renderer's from
+            now on.
 
     Raises:
         ValueError: unknown style.
         GLUnavailable: no OpenGL on this machine; the message names the packages to install.
     """
 
-    def __init__(self, town: Town, *, device_index: int | None = None, style: str = "default") -> None:
+    def __init__(
+        self,
+        town: Town,
+        *,
+        device_index: int | None = None,
+        style: str = "default",
+        made: tuple[MeshLibrary, Scenery] | None = None,
+    ) -> None:
         check_style(style)
         self._style = style
         self._context, self.backend = open_context(device_index)
         self.device_name: str = self._context.info["GL_RENDERER"]
         self.driver = f"{self.device_name}, {self._context.info['GL_VERSION']}"
-        library = MeshLibrary()
-        scenery = build_scenery(town, library)
+        if made is None:
+            library = MeshLibrary()
+            made = library, build_scenery(town, library)
+        library, scenery = made
         self._geometry = GeometryPass(self._context, scenery, library)
         self._shadows = SunShadows(self._context, self._geometry)
         self._light = LightPass(self._context, scenery)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from carla_server.render.actors import INSTANCE_DTYPE, rigid_instances
 from carla_server.render.camera import rotation_matrix
+from carla_server.render.indexing import shared_vertices
 from carla_server.render.occlusion import Occluders
 from carla_server.render.shapes import props, signals
 from carla_server.render.shapes.bridges import bridge_mesh, rail_mesh
@@ -63,6 +66,11 @@ class CellMesh:
     corner_m: np.ndarray
     low_m: np.ndarray
     high_m: np.ndarray
+
+    @cached_property
+    def indexed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct vertices of each cell, and the index of each of `vertices` among them; see `shared_vertices`."""
+        return shared_vertices(self.vertices, np.repeat(np.arange(len(self.first)), self.counts[:, 0]))
 
     @property
     def bounds_m(self) -> tuple[float, float, float, float]:
@@ -141,6 +149,12 @@ class Scenery:
 
 def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
     """Make the static scene of a town; its instanced meshes go into the library."""
+    (made,) = filter(None, scenery_in_steps(town, library))
+    return made
+
+
+def scenery_in_steps(town: Town, library: MeshLibrary) -> Iterator[Scenery | None]:
+    """As `build_scenery`, some milliseconds of work a step; the last one yields the scenery, all others None."""
     solid: list[np.ndarray] = []
     furniture = _Furniture(library)
     lamp_heads_m: list[tuple[float, float, float, float]] = []
@@ -151,8 +165,10 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
             furniture.place(placement)
         if placement.kind is PropKind.STREET_LAMP:
             lamp_heads_m.append(_lamp_head(placement))
+        yield None
     for index, site in enumerate(town.traffic_lights):
         solid.append(signals.signal_pole_mesh(site, LIGHT_INSTANCE_OFFSET + index).vertices)
+    yield None
     kinds = sorted({sign.type_id for sign in town.signs})
     faces = {kind: library.add(tuple(signals.sign_mesh(kind, detail) for detail in range(LEVELS))) for kind in kinds}
     for index, sign in enumerate(town.signs):
@@ -162,12 +178,22 @@ def build_scenery(town: Town, library: MeshLibrary) -> Scenery:
     for index, bridge in enumerate(town.bridges):
         solid.append(bridge_mesh(bridge, BRIDGE_INSTANCE_OFFSET + index).vertices)
     solid += [rail_mesh(rail, RAIL_INSTANCE_OFFSET + index).vertices for index, rail in enumerate(town.rails)]
+    yield None
     heads, head_site = _heads(town)
     lamp_map, lamp_frame = _street_light(town, np.array(lamp_heads_m).reshape(-1, 4))
     instances, meshes, scales = furniture.arrays()
-    return Scenery(
-        surface=CellMesh.of(town.surface.vertices),
-        buildings=CellMesh.of(joined(solid)),
+    yield None
+    cells = []
+    for vertices in (town.surface.vertices, joined(solid)):
+        cells.append(CellMesh.of(vertices))
+        yield None
+    surface, buildings = cells
+    for mesh in cells:
+        mesh.indexed  # noqa: B018  # made now, kept in the mesh
+        yield None
+    yield Scenery(
+        surface=surface,
+        buildings=buildings,
         furniture=instances,
         furniture_mesh=meshes,
         furniture_scale=scales,

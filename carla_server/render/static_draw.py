@@ -6,7 +6,6 @@ import moderngl
 import numpy as np
 
 from carla_server.render.culling import NO_HOUSES, cells_in_sight, listed_indices
-from carla_server.render.indexing import shared_vertices
 from carla_server.render.program import bind
 from carla_server.render.scenery import BREADTHS_M, CellMesh
 from carla_server.roads.mesh import VERTEX_DTYPE
@@ -30,7 +29,7 @@ class IndexedCells:
     One draw of listed indices costs a software driver less than one draw record for each cell.
 
     Args:
-        vertices: (3 T,) VERTEX_DTYPE, one cell after the other.
+        distinct, indices: from `shared_vertices` of triangles that lie one cell after the other.
         first: (C + 1,) first vertex of each cell, and the end.
         programs: those that may draw it.
     """
@@ -38,12 +37,11 @@ class IndexedCells:
     def __init__(
         self,
         context: moderngl.Context,
-        vertices: np.ndarray,
+        distinct: np.ndarray,
+        indices: np.ndarray,
         first: np.ndarray,
         programs: tuple[moderngl.Program, ...],
     ) -> None:
-        cell = np.repeat(np.arange(len(first) - 1), np.diff(first))
-        distinct, indices = shared_vertices(vertices, cell)
         self._listed, self._first = indices, np.ascontiguousarray(first, np.int64)
         buffer = context.buffer(distinct.tobytes() or bytes(VERTEX_DTYPE.itemsize))
         self._indices = context.buffer(reserve=max(4, indices.nbytes), dynamic=True)
@@ -80,7 +78,7 @@ class StaticDraw:
         self._mesh, self._breadths_m = cells, np.array(BREADTHS_M[:coarsest])
         low_m, high_m = cells.low_m.astype(np.float64), cells.high_m.astype(np.float64)
         self._middle_m, self._half_m = (low_m + high_m) / 2.0, (high_m - low_m) / 2.0
-        self._indexed = IndexedCells(context, cells.vertices, np.r_[cells.first, len(cells.vertices)], programs)
+        self._indexed = IndexedCells(context, *cells.indexed, np.r_[cells.first, len(cells.vertices)], programs)
 
     def draw_triangle(self, program: moderngl.Program) -> None:
         """Draw the first triangle there is."""

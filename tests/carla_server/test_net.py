@@ -100,3 +100,40 @@ def test_a_taken_port_is_named(start):
 def test_limits_outside_their_range_are_refused_by_name():
     with pytest.raises(ValueError, match="max_request_bytes is 0"):
         Limits(max_request_bytes=0)
+
+
+def test_idle_work_is_done_to_its_end_while_nobody_asks(start):
+    left = [5]
+    done = threading.Event()
+
+    def step():
+        left[0] -= 1
+        if not left[0]:
+            done.set()
+        return left[0] > 0
+
+    server = start()
+    server.on_idle = step
+    server.wake()
+    assert done.wait(20.0)
+    with connect(server) as peer:
+        assert ask(peer)[1] == 1
+    assert left == [0]
+    assert server.on_idle is None
+
+
+def test_idle_work_that_fails_ends_and_the_server_goes_on(start, capfd):
+    server = start()
+    failed = threading.Event()
+
+    def step():
+        failed.set()
+        raise ValueError("a broken town")
+
+    server.on_idle = step
+    server.wake()
+    assert failed.wait(20.0)
+    with connect(server) as peer:
+        assert ask(peer)[1] == 1
+    assert server.on_idle is None
+    assert "a broken town" in capfd.readouterr().err

@@ -8,9 +8,9 @@ import msgpack
 import numpy as np
 import pytest
 
-from carla_server.__main__ import open_renderer
 from carla_server.api import bones, vehicles
 from carla_server.render.context import GLUnavailable
+from carla_server.render.renderer import Renderer
 from carla_server.render.shapes.families import vehicle_profile
 from carla_server.render.shapes.limbs import ANKLE, FOREARM, LIMBS, SHANK, THIGH, UPPER_ARM
 from carla_server.render.shapes.pieces import DOORWAYS, LEAVES, piece_mesh
@@ -30,9 +30,9 @@ FAMILIES = ("rgb", "semantic_segmentation", "instance_segmentation", "depth")
 @pytest.fixture(scope="module")
 def stage(square):
     """A world whose four cameras look along the left side of what stands at the origin."""
-    world = World(square, seed=3, open_renderer=open_renderer)
+    world = World(square, seed=3, open_renderer=Renderer)
     try:
-        open_renderer(square).close()
+        Renderer(square).close()
     except GLUnavailable as error:
         pytest.skip(str(error))
     return world
