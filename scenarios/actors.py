@@ -24,7 +24,7 @@ _SAME_PATH_M = 1.9
 _NOSE_M = 2.0
 _LOOK_AHEAD_M = 55.0
 _JOINING, _CROSSING_MPS = math.cos(math.radians(50.0)), 1.5
-_MEETING_PACE = (0.7, 1.35)
+_MEETING_PACE, _PASSING_PACE = (0.7, 1.35), (0.9, 1.1)
 _GIVES_WAY_MPS = 2.5
 _LAST_S = 1.0
 
@@ -162,10 +162,13 @@ class Flow:
         self._meeting_m: tuple[float, float] | None = None
         self._meeting_pace: dict[int, float] = {}
         self._sets_off_s = 0.0
+        self._pace = _MEETING_PACE
         self._has_right_of_way = False
         self._goes = True
 
-    def meet(self, ego_m: float, route_m: float, *, waits: bool, sets_off_s: float = 0.0) -> None:
+    def meet(
+        self, ego_m: float, route_m: float, *, waits: bool, steady: bool = False, sets_off_s: float = 0.0
+    ) -> None:
         """Makes one of them be at a place when the ego is, as long as the ego comes on without giving way.
 
         Gaps are drawn by lot; without this a driver that looks at nobody would get through many of them by luck. They
@@ -175,10 +178,12 @@ class Flow:
             ego_m: the place, along the ego's route.
             route_m: the same place along the flow's.
             waits: all stand until the first of them has to start for that.
+            steady: he keeps nearly to the flow's speed: nobody can foresee two flows that both change theirs.
             sets_off_s: time after the trigger in which an ego that is still slow has not given way, but sets off.
         """
         self._meeting_m = (ego_m, route_m)
         self._sets_off_s = sets_off_s
+        self._pace = _PASSING_PACE if steady else _MEETING_PACE
         self._has_right_of_way, self._goes = True, not waits
 
     def fill(self, to_m: float) -> None:
@@ -239,7 +244,7 @@ class Flow:
         nearest = min(coming, key=lambda vehicle: abs(vehicle.to_go_m(route_m) - in_time_m))
         to_go_s = nearest.to_go_m(route_m) / self._speed_mps
         self._goes = self._goes or due_s < to_go_s + self._starting_s
-        low, high = _MEETING_PACE
+        low, high = self._pace
         self._meeting_pace = {nearest.actor.id: min(max(to_go_s / due_s, low), high)}
 
     def _add(self, at_m: float, speed_mps: float) -> None:

@@ -160,7 +160,7 @@ class Expert:
         hazards = self._hazards(front_m, users, speed_mps, self.config.time_margin_s * (0.5 if impatient else 1.0))
         reach_m = speed_mps * speed_mps / (2.0 * _FULL_BRAKING_MPS2)
         too_near = {h.actor_id for h in hazards if h.crossing and h.speed_mps == 0.0 and h.gap_m < reach_m}
-        if too_near:
+        if too_near and speed_mps > _STANDING_MPS:
             # One can no longer stop before them; braking would only end in their way, if driving on gets clear of it.
             still = {h.actor_id for h in self._hazards(front_m, users, speed_mps, _DASH_MARGIN_S)}
             hazards = [h for h in hazards if h.actor_id not in too_near or h.actor_id in still]

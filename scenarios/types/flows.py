@@ -51,7 +51,7 @@ class _ThroughTraffic(JunctionScenario):
             line, to_m = flow.route.points_m[:, :2], self.crossing.exit_m + _AFTER_M
             ego_m, flow_m = first_meeting_m(scene.route, flow.route.distance_m, line, self.crossing.entry_m, to_m)
             # A given flow may begin far away and be fast: its vehicles drive from their first tick on.
-            flow.meet(ego_m, flow_m, waits=not given)
+            flow.meet(ego_m, flow_m, waits=not given, steady=len(given) > 1)
             flow.fill(flow_m - max(_CLEAR_M, 0.0 if given else _CLEAR_S * speed_mps))
 
     def green_roads(self) -> set[int]:
