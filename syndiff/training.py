@@ -65,6 +65,7 @@ def train_small_controlnet(options: TrainControlnet, *, split: str | None = None
         crop_width_px=options.crop_px[0],
         crop_height_px=options.crop_px[1],
         learning_rate=options.learning_rate,
+        optimizer=options.optimizer,
         average=options.average,
         mixed_precision=options.mixed_precision,
         seed=options.seed,

@@ -18,22 +18,30 @@ _RMS = 0.1
 class Muon(torch.optim.Optimizer):
     """Steps of matrices and convolutions have equal strength in every direction.
 
-    Other parameters take AdamW's steps, and so does the last matrix: it gives the scores, which must grow freely.
+    Other parameters take AdamW's steps, and so does the last matrix: it gives the outputs, which must grow freely.
 
     Source: K. Jordan, Muon (2024); arXiv 2502.16982 for the size of a step that does not depend on a matrix's shape.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, *, outputs: int = 1
+    ) -> None:
         """
         Args:
             parameters: all trainable parameters of a network, in its order.
             lr: rate of both kinds.
             weight_decay: decoupled, of both kinds.
+            outputs: so many matrices at the end give the outputs.
+
+        Raises:
+            ValueError: outputs is less than 1.
         """
+        if outputs < 1:
+            raise ValueError(f"outputs is {outputs}; expected at least 1")
         parameters = list(parameters)
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
         matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
-        self._orthogonal = {id(matrix) for matrix in matrices[:-1]}
+        self._orthogonal = {id(matrix) for matrix in matrices[:-outputs]}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

@@ -22,9 +22,12 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_training_resumed_after_an_interruption_gives_the_same_weights(
-    pairs: PairedFrames, quick_training: ControlNetTrainingConfig, tmp_path: Path
+    pairs: PairedFrames, quick_training: ControlNetTrainingConfig, tmp_path: Path, optimizer: str
 ):
+    quick_training = replace(quick_training, optimizer=optimizer)
+
     def stop(step: int, loss: float) -> None:
         if step == 6:
             raise Interrupted
@@ -59,10 +62,16 @@ def test_another_seed_gives_other_weights(
     assert weights_hash(tmp_path / "0") != weights_hash(tmp_path / "1")
 
 
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adamw", 2e-3), ("muon", 6e-3)])
 def test_trained_model_moves_frames_towards_the_target_and_keeps_the_contract(
-    pairs: PairedFrames, quick_training: ControlNetTrainingConfig, tmp_path: Path
+    pairs: PairedFrames,
+    quick_training: ControlNetTrainingConfig,
+    tmp_path: Path,
+    optimizer: str,
+    learning_rate: float,
 ):
-    train_controlnet(pairs, replace(quick_training, steps=40, batch_size=3), tmp_path)
+    config = replace(quick_training, steps=40, batch_size=3, optimizer=optimizer, learning_rate=learning_rate)
+    train_controlnet(pairs, config, tmp_path)
     synthesizer = EmbeddedSynthesizer.from_folder(tmp_path)
     keys = tuple(f"r/{i:06d}" for i in range(len(pairs)))
     frames = FrameBatch(pairs.rgb[DOMINANT], pairs.seg, pairs.depth_m, (DOMINANT,) * len(pairs), keys)
@@ -95,6 +104,7 @@ def test_model_card_and_record_say_what_was_trained(
         ({"source": "fog-night"}, "fog-night"),
         ({"steps": 0}, "steps is 0"),
         ({"learning_rate": -1.0}, r"learning_rate is -1\.0"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'"),
     ],
 )
 def test_configurations_that_cannot_work_are_refused_by_name(

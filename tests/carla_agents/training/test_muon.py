@@ -30,3 +30,18 @@ def test_vectors_and_the_last_matrix_take_the_steps_of_adamw(shape):
         for optimizer in optimizers:
             optimizer.step()
     assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_as_many_matrices_at_the_end_as_named_take_the_steps_of_adamw():
+    generator = torch.Generator().manual_seed(2)
+    ours = [nn.Parameter(torch.ones(3, 4)) for _ in range(3)]
+    theirs = [nn.Parameter(torch.ones(3, 4)) for _ in range(3)]
+    optimizers = Muon(ours, 1e-2, 0.1, outputs=2), torch.optim.AdamW(theirs, 1e-2, weight_decay=0.1)
+    for mine, other in zip(ours, theirs, strict=True):
+        mine.grad = torch.randn(3, 4, generator=generator)
+        other.grad = mine.grad.clone()
+    for optimizer in optimizers:
+        optimizer.step()
+    assert [torch.allclose(a, b, atol=1e-6) for a, b in zip(ours, theirs, strict=True)] == [False, True, True]
+    with pytest.raises(ValueError, match="outputs is 0"):
+        Muon(ours, 1e-2, 0.1, outputs=0)
