@@ -21,6 +21,8 @@ from augment.synthesizers.small_controlnet import read_config, weights_hash
 from augment.synthesizers.translator import TranslatorSynthesizer, read_translator_config
 
 Backend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
+SIDE_BY_SIDE: tuple[Backend, ...] = ("onnxruntime", "openvino")
+"""Back ends that several threads may call at a time."""
 
 
 def open_step(
@@ -32,6 +34,7 @@ def open_step(
     exported: Path | None = None,
     precision: Precision = "fp32",
     threads: int = 2,
+    frames_at_once: int = 1,
     device: str | None = None,
     shapes: EngineShapes | None = None,
     cuda_graph: bool = False,
@@ -47,6 +50,8 @@ def open_step(
         exported: a graph (onnxruntime, openvino) or an engine that `syndiff export-engine` has written.
         precision: fp32; bf16 by openvino, torch and the TensorRTs; fp16 by torch on a GPU and the TensorRTs.
         threads: CPU threads; torch's number is that of the whole process.
+        frames_at_once: calls from so many threads may run side by side, on an equal share of `threads` each
+            (onnxruntime, openvino). One frame on two threads takes more processor time than two frames on one each.
         device: of torch: default `cpu` for torch, `cuda` for the TensorRTs.
         shapes: sizes an engine is built for.
         cuda_graph: for the TensorRTs: record and replay launches.
@@ -57,6 +62,10 @@ def open_step(
     """
     if threads < 1:
         raise ValueError(f"threads is {threads}; expected at least 1")
+    if not 1 <= frames_at_once <= threads:
+        raise ExportError(f"frames_at_once is {frames_at_once}; expected 1 to threads, which is {threads}")
+    if frames_at_once > 1 and backend not in SIDE_BY_SIDE:
+        raise ExportError(f"{backend} runs one call at a time; only {', '.join(SIDE_BY_SIDE)} take {frames_at_once=}")
     if backend == "torch":
         return _torch_step(model, folder, precision, threads, device or "cpu")
     if cache is None and exported is None:
@@ -64,10 +73,12 @@ def open_step(
     if backend == "onnxruntime":
         if precision == "bf16":
             raise ExportError("ONNX Runtime has no bf16 convolution on CPUs; choose openvino, or precision fp32")
-        return OnnxRuntimeStep(_graph(model, folder, cache, exported, precision, threads), threads)
+        graph = _graph(model, folder, cache, exported, precision, threads)
+        return OnnxRuntimeStep(graph, threads // frames_at_once)
     if backend == "openvino":
         # bf16 is a kind of arithmetic here, not of weights: the graph is the one in 32 bits.
-        return OpenVinoStep(_graph(model, folder, cache, exported, "fp32", threads), threads, precision)
+        graph = _graph(model, folder, cache, exported, "fp32", threads)
+        return OpenVinoStep(graph, threads, precision, frames_at_once)
     engine = _engine(model, folder, cache, exported, backend, precision, shapes)
     return EngineStep(engine, device or "cuda", cuda_graph)
 
@@ -81,16 +92,27 @@ def open_embedded(
     precision: Precision = "fp32",
     threads: int = 2,
     batch_size: int = 1,
+    frames_at_once: int = 1,
 ) -> EmbeddedSynthesizer:
     """The embedded model as a synthesizer by a back end; arguments and errors as of `open_step`.
 
     Args:
         folder: of the model.
-        backend, cache, exported, precision, threads: see `open_step`.
+        backend, cache, exported, precision, threads, frames_at_once: see `open_step`.
         batch_size: see `EmbeddedSynthesizer`.
     """
-    runner = open_step(folder, backend, cache=cache, exported=exported, precision=precision, threads=threads)
-    return EmbeddedSynthesizer(read_config(folder), runner, weights_hash(folder), batch_size=batch_size)
+    runner = open_step(
+        folder,
+        backend,
+        cache=cache,
+        exported=exported,
+        precision=precision,
+        threads=threads,
+        frames_at_once=frames_at_once,
+    )
+    return EmbeddedSynthesizer(
+        read_config(folder), runner, weights_hash(folder), batch_size=batch_size, frames_at_once=frames_at_once
+    )
 
 
 def open_translator(
@@ -102,13 +124,23 @@ def open_translator(
     precision: Precision = "fp32",
     threads: int = 2,
     batch_size: int = 1,
+    frames_at_once: int = 1,
 ) -> TranslatorSynthesizer:
     """A distilled translator as a synthesizer by a back end; arguments and errors as of `open_embedded`."""
     config = read_translator_config(folder)
     runner = open_step(
-        folder, backend, model=TRANSLATOR, cache=cache, exported=exported, precision=precision, threads=threads
+        folder,
+        backend,
+        model=TRANSLATOR,
+        cache=cache,
+        exported=exported,
+        precision=precision,
+        threads=threads,
+        frames_at_once=frames_at_once,
     )
-    return TranslatorSynthesizer(config, runner, weights_hash(folder), batch_size=batch_size)
+    return TranslatorSynthesizer(
+        config, runner, weights_hash(folder), batch_size=batch_size, frames_at_once=frames_at_once
+    )
 
 
 def _torch_step(model: StepModel, folder: Path, precision: Precision, threads: int, device: str) -> StepRunner:

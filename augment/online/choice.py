@@ -13,7 +13,12 @@ OnlineBackend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorr
 
 
 def make_online_synthesizer(
-    name: str, backend: str = "onnxruntime", weights: str | Path | None = None, batch_size: int = 1, threads: int = 2
+    name: str,
+    backend: str = "onnxruntime",
+    weights: str | Path | None = None,
+    batch_size: int = 1,
+    threads: int = 2,
+    lanes: int = 1,
 ) -> Synthesizer:
     """The synthesizer of that name; `relight` has to be made where the simulator is.
 
@@ -23,6 +28,7 @@ def make_online_synthesizer(
         weights: folder of the network; None takes the shipped one of `embedded`.
         batch_size: frames that a network takes at a time.
         threads: CPU threads of a network; more than there are idle cores slow it down many times.
+        lanes: frames that come together; with several, a thread takes a frame where the back end allows it.
 
     Raises:
         ValueError: an unknown name, weights where none are used, or none where they are needed.
@@ -40,7 +46,7 @@ def make_online_synthesizer(
         return ProceduralSynthesizer()
     folder = network_folder(name, weights)
     # Networks and their back ends take seconds to import, which whoever chooses another does not wait for.
-    from augment.export.backends import open_embedded, open_translator
+    from augment.export.backends import SIDE_BY_SIDE, open_embedded, open_translator
 
     open_network = open_translator if name == "translator" else open_embedded
     cache = None if backend == "torch" else Path.home() / ".cache" / "syndiff-ad" / "export"
@@ -50,6 +56,7 @@ def make_online_synthesizer(
         cache=cache,
         threads=threads,
         batch_size=batch_size,
+        frames_at_once=min(threads, lanes) if backend in SIDE_BY_SIDE else 1,
     )
 
 

@@ -62,7 +62,7 @@ class AugmentVecEnv(VecEnvWrapper):
         config = OnlineConfig(every, budget_ms, on_miss, on_error, overlap, seed_per)
         schedule = Schedule(tuple(conditions), None if starts is None else tuple(starts), unit)  # type: ignore[arg-type]
         if isinstance(synthesizer, str):
-            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads)
+            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads, lanes=venv.num_envs)
         self.augmenter = OnlineAugmenter(synthesizer, schedule, config, venv.num_envs)
         self._drives = DriveAugmenter(self.augmenter, venv.get_attr("camera")[0], venv.num_envs, seed)
         self._next_seeds: list[int | None] = [None] * venv.num_envs

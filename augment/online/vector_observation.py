@@ -66,7 +66,7 @@ class AugmentVectorObservation(vector.VectorWrapper):
         config = OnlineConfig(every, budget_ms, on_miss, on_error, overlap, seed_per)
         schedule = Schedule(tuple(conditions), None if starts is None else tuple(starts), unit)  # type: ignore[arg-type]
         if isinstance(synthesizer, str):
-            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads)
+            synthesizer = make_online_synthesizer(synthesizer, backend, weights, threads=threads, lanes=env.num_envs)
         self.augmenter = OnlineAugmenter(synthesizer, schedule, config, env.num_envs)
         camera = env.get_attr("camera")[0]  # type: ignore[attr-defined]
         self._drives = DriveAugmenter(self.augmenter, camera, env.num_envs, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,21 @@ class EmbeddedSynthesizer:
         weights: hash of the weights, for name and provenance; None for a model that was never saved.
         batch_size: frames in one run of the step; more than 1 is faster on a GPU, and ties the last bit of a variant
             to its neighbours.
+        frames_at_once: runs of the step side by side, each in a thread of its own; the runner must allow it.
     """
 
     def __init__(
-        self, config: SmallControlNetConfig, runner: StepRunner, weights: str | None, *, batch_size: int = 1
+        self,
+        config: SmallControlNetConfig,
+        runner: StepRunner,
+        weights: str | None,
+        *,
+        batch_size: int = 1,
+        frames_at_once: int = 1,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+        for name, value in (("batch_size", batch_size), ("frames_at_once", frames_at_once)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1")
         self.name = f"embedded-{weights or 'unsaved'}-{runner.name}"
         self.config = config
         self.provenance: dict[str, Any] = {
@@ -52,9 +61,11 @@ class EmbeddedSynthesizer:
             "runner": runner.name,
             **runner.provenance,
             "batch_size": batch_size,
+            "frames_at_once": frames_at_once,
         }
         self._runner = runner
         self._batch_size = batch_size
+        self._frames_at_once = frames_at_once
         self._targets = {Condition.parse(t) for t in config.targets}
 
     @classmethod
@@ -74,10 +85,21 @@ class EmbeddedSynthesizer:
             ValueError: a target or source it has not learned, a size it cannot take, or a picture that is not finite.
         """
         self._check(frames, targets, seeds)
+        starts = range(0, len(frames), self._batch_size)
+        parts = [slice(start, min(start + self._batch_size, len(frames))) for start in starts]
+
+        def run(part: slice) -> np.ndarray:
+            return self._run(frames, part, targets[part], seeds[part])
+
         variants = np.empty_like(frames.rgb)
-        for start in range(0, len(frames), self._batch_size):
-            part = slice(start, min(start + self._batch_size, len(frames)))
-            variants[part] = self._run(frames, part, targets[part], seeds[part])
+        if self._frames_at_once == 1 or len(parts) == 1:
+            for part in parts:
+                variants[part] = run(part)
+            return variants
+        # Threads begin anew in each call (0.1 ms), so that the synthesizer can go through a fork.
+        with ThreadPoolExecutor(self._frames_at_once) as threads:
+            for part, pictures in zip(parts, threads.map(run, parts), strict=True):
+                variants[part] = pictures
         return variants
 
     def _run(self, frames: FrameBatch, part: slice, targets: list[Condition], seeds: np.ndarray) -> np.ndarray:

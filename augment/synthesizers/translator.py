@@ -190,14 +190,20 @@ class TranslatorSynthesizer(EmbeddedSynthesizer):
         config: of the network that the runner holds.
         runner: runs the step.
         weights: hash of the weights; None for a model that was never saved.
-        batch_size: frames in one run of the step.
+        batch_size, frames_at_once: as of `EmbeddedSynthesizer`.
     """
 
     def __init__(
-        self, config: TranslatorConfig, runner: StepRunner, weights: str | None, *, batch_size: int = 1
+        self,
+        config: TranslatorConfig,
+        runner: StepRunner,
+        weights: str | None,
+        *,
+        batch_size: int = 1,
+        frames_at_once: int = 1,
     ) -> None:
         # The configuration has what is asked of it there: source, targets, size_multiple_px.
-        super().__init__(config, runner, weights, batch_size=batch_size)  # type: ignore[arg-type]
+        super().__init__(config, runner, weights, batch_size=batch_size, frames_at_once=frames_at_once)  # type: ignore[arg-type]
         self.name = f"translator-{weights or 'unsaved'}-{runner.name}"
 
     @classmethod

@@ -77,6 +77,25 @@ def test_the_shipped_weights_give_one_variant_by_every_back_end(export_cache):
         assert (np.abs(found.astype(int) - expected) <= 1).mean() >= 0.999
 
 
+@pytest.mark.parametrize("backend", CPU_BACKENDS)
+def test_frames_side_by_side_are_those_of_one_after_another(backend, tiny_model, tiny_graph, export_cache):
+    pytest.importorskip(backend, reason=f"{backend} is an extra")
+    frames = drawn_scenes(5, (64, 48), Condition.parse("clear-day"))
+    targets, seeds = [Condition.parse("rain-night")] * 5, np.arange(5, dtype=np.uint64)
+    alone = open_embedded(tiny_model, backend, cache=export_cache, threads=1)
+    together = open_embedded(tiny_model, backend, cache=export_cache, threads=3, frames_at_once=3)
+    for _ in range(3):
+        np.testing.assert_array_equal(together(frames, targets, seeds), alone(frames, targets, seeds))
+    assert together.provenance["frames_at_once"] == 3
+
+
+def test_frames_at_once_that_a_back_end_or_its_threads_do_not_allow_are_refused(tiny_model, export_cache):
+    with pytest.raises(ExportError, match="torch runs one call at a time; only onnxruntime, openvino"):
+        open_step(tiny_model, "torch", threads=2, frames_at_once=2)
+    with pytest.raises(ExportError, match="frames_at_once is 3; expected 1 to threads, which is 2"):
+        open_step(tiny_model, "onnxruntime", cache=export_cache, threads=2, frames_at_once=3)
+
+
 def test_results_are_not_overwritten_by_the_next_frame(tiny_model, tiny_graph, export_cache):
     pytest.importorskip("openvino", reason="openvino is an extra")
     runner = open_step(tiny_model, "openvino", cache=export_cache, threads=1)

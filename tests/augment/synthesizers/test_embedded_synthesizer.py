@@ -4,6 +4,7 @@ import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -81,6 +82,22 @@ def test_batches_give_the_same_pictures_but_for_rounding(folder: Path, scenes: F
     assert batched.provenance["batch_size"] == 3
     with pytest.raises(ValueError, match="batch_size is 0"):
         EmbeddedSynthesizer(network.config, TorchStep(EmbeddedStep(network)), "w", batch_size=0)
+
+
+def test_frames_at_once_go_through_the_step_in_threads_and_come_back_in_order(folder: Path, scenes: FrameBatch):
+    network = SmallControlNet.load(folder)
+    meeting = Barrier(2)
+
+    class Waiting(TorchStep):
+        def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+            meeting.wait(timeout=60.0)  # broken unless two calls are under way
+            return super().__call__(*arrays)
+
+    synthesizer = EmbeddedSynthesizer(network.config, Waiting(EmbeddedStep(network)), "w", frames_at_once=2)
+    found = synthesizer(scenes, [HELD_OUT] * 4, seeds(4))
+    assert np.array_equal(found, EmbeddedSynthesizer.from_folder(folder)(scenes, [HELD_OUT] * 4, seeds(4)))
+    with pytest.raises(ValueError, match="frames_at_once is 0"):
+        EmbeddedSynthesizer(network.config, TorchStep(EmbeddedStep(network)), "w", frames_at_once=0)
 
 
 def test_a_frame_without_depth_is_taken_and_depth_matters_where_it_is_known(folder: Path, scenes: FrameBatch):
