@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,79 +30,15 @@ from augment.adapt_data import (
     true_pairs,
 )
 from augment.adapt_figures import classifier_figures, generator_figures, segmenter_figures
+from augment.adapt_training import MODELS, AdaptConfig, Model, OnStep, train_model
 from augment.calibration import ADAPTED_NAME, looks_of_store
-from augment.condition_classifier import SHIPPED_WEIGHTS, ConditionClassifier
-from augment.conditions import DOMINANT, Condition
-from augment.synthesizers.embedded import default_embedded_folder
-from augment.synthesizers.small_controlnet import SmallControlNet
-from augment.training.condition_classifier import ConditionTrainingConfig, train_condition_classifier
-from augment.training.condition_pictures import ConditionPictures
-from augment.training.controlnet import ControlNetTrainingConfig, train_controlnet
-from augment.training.pairs import PairedFrames
+from augment.conditions import Condition
 from carla_agents.data.store import Store
-from carla_agents.segmentation.default import DEFAULT_FOLDER
-from carla_agents.segmentation.segmentation_set import SegmentationSet
-from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter
-from carla_agents.segmentation.weights import load_segmenter
 
-Model = Literal["segmenter", "condition_classifier", "generator"]
-MODELS: tuple[Model, ...] = ("segmenter", "condition_classifier", "generator")
 FORMAT = "syndiff-adapted-1"
 _SHARES: dict[Model, float] = {"segmenter": 0.35, "condition_classifier": 0.08, "generator": 0.47}
 """Of the budget; the rest goes into reading and into the figures."""
 _PROBE_STEPS = 4
-_BATCH = 8
-
-OnStep = Callable[[Model, int, int, float], None]
-"""Called with model, steps done, all its steps, loss."""
-
-
-@dataclass(frozen=True)
-class AdaptConfig:
-    """What is adapted, and how long."""
-
-    minutes: float = 20.0
-    """Budget of training time on this machine."""
-    models: tuple[Model, ...] = ()
-    """Which; empty takes all that the store has data for."""
-    source: str = DOMINANT.name
-    """Condition that the generator starts from."""
-    segmenter: Path | None = None
-    """Folder of the segmenter to begin with; None takes the shipped one."""
-    condition_classifier: Path | None = None
-    """Folder of the condition classifier to begin with; None takes the shipped one."""
-    generator: Path | None = None
-    """Folder of the generator to begin with; None takes the shipped one."""
-    steps: int | None = None
-    """Steps of every model, instead of the budget."""
-    most_moments: int = 250
-    """Paired moments that the generator learns from at most; each costs 1.4 MB of memory at 256x144."""
-    seed: int = 0
-    """Decides batches and crops."""
-    threads: int = 2
-    """CPU threads; part of what makes a run repeatable to the bit."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.minutes <= 10_000.0:
-            raise ValueError(f"minutes is {self.minutes}; expected above 0")
-        unknown = sorted(set(self.models) - set(MODELS))
-        if unknown:
-            raise ValueError(f"models is {self.models}; expected some of {MODELS}")
-        for name in ("threads", "most_moments"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps is {self.steps}; expected at least 1")
-        Condition.parse(self.source)
-
-    def folder_of(self, model: Model) -> Path:
-        """Where the weights to begin with are."""
-        given: Path | None = getattr(self, model)
-        if given is not None:
-            return given
-        if model == "segmenter":
-            return DEFAULT_FOLDER
-        return SHIPPED_WEIGHTS if model == "condition_classifier" else default_embedded_folder()
 
 
 @dataclass(frozen=True)
@@ -144,7 +80,7 @@ def adapt(store: Store, out: Path, config: AdaptConfig, on_step: OnStep | None =
         if model in left:
             _copy(config.folder_of(model), out / model)
             continue
-        _train(model, data[model], config, steps[model], out / model, on_step)
+        train_model(model, data[model], config, steps[model], out / model, on_step)
         trained[model] = {"steps": steps[model]}
     for model, figures in _figures(store, parts, out, config, tuple(trained)).items():
         trained[model] |= figures
@@ -200,80 +136,9 @@ def _affordable(model: Model, data: Any, config: AdaptConfig, models: list[Model
     share = _SHARES[model] * sum(_SHARES.values()) / sum(_SHARES[name] for name in models)
     told: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        _train(model, data, config, _PROBE_STEPS, Path(folder) / model, lambda *_: told.append(time.monotonic()))
+        train_model(model, data, config, _PROBE_STEPS, Path(folder) / model, lambda *_: told.append(time.monotonic()))
     seconds_per_step = (told[-1] - told[0]) / (len(told) - 1)
     return max(_PROBE_STEPS, int(60.0 * config.minutes * share / max(seconds_per_step, 1e-4)))
-
-
-def _train(model: Model, data: Any, config: AdaptConfig, steps: int, folder: Path, on_step: OnStep | None) -> None:
-    def tell(done: int, loss: float) -> None:
-        if on_step is not None:
-            on_step(model, done, steps, loss)
-
-    if model == "segmenter":
-        _train_segmenter(data, config, steps, folder, tell)
-    elif model == "condition_classifier":
-        _train_classifier(data, config, steps, folder, tell)
-    else:
-        _train_generator(data, config, steps, folder, tell)
-
-
-def _train_segmenter(
-    data: SegmentationSet, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
-) -> None:
-    start = config.folder_of("segmenter")
-    training = SegmentationTrainingConfig(
-        steps=steps,
-        batch_size=_BATCH,
-        learning_rate=1e-3,
-        crop_px=_crop_px(data.size_px(), (160, 112)),
-        checkpoint_every=100,
-        seed=config.seed,
-        threads=config.threads,
-    )
-    train_segmenter(lambda: load_segmenter(start), data, training, folder, tell)
-
-
-def _train_classifier(
-    data: ConditionPictures, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
-) -> None:
-    if (folder / "config.json").is_file():  # it takes a minute and keeps no checkpoints: it is there or it is not
-        return
-    batch = min(32, len(data))
-    epochs = max(1, round(steps / (len(data) // batch)))
-    training = ConditionTrainingConfig(epochs=epochs, batch_size=batch, learning_rate=1e-3, seed=config.seed)
-    start = ConditionClassifier.load(config.condition_classifier)
-    classifier = train_condition_classifier(data, training, tell, start)
-    temporary = folder.with_name(folder.name + ".new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    classifier.save(temporary, {"adapted_from": len(data), "epochs": epochs, "seed": config.seed})
-    os.replace(temporary, folder)
-
-
-def _train_generator(
-    data: PairedFrames, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
-) -> None:
-    start = SmallControlNet.load(config.folder_of("generator"))
-    height, width = data.seg.shape[1:]
-    crop = _crop_px((width, height), (128, 80))
-    training = ControlNetTrainingConfig(
-        steps=steps,
-        batch_size=_BATCH,
-        crop_width_px=crop[0],
-        crop_height_px=crop[1],
-        learning_rate=5e-4,
-        source=config.source,
-        checkpoint_every=100,
-        seed=config.seed,
-    )
-    train_controlnet(data, training, folder, tell, start)
-
-
-def _crop_px(size_px: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
-    width, height = (min(want, have) // 16 * 16 for want, have in zip(wanted, size_px))
-    if not width or not height:
-        raise NotEnoughData(f"pictures of {size_px[0]}x{size_px[1]} px are too small; expected at least 16x16")
-    return width, height
 
 
 def _figures(

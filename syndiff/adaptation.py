@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from augment.adapt import Adaptation, AdaptConfig, adapt
+from augment.adapt import Adaptation, adapt
+from augment.adapt_training import AdaptConfig
 from augment.calibration import is_calibrated
 from carla_agents.data.store import Store
 from syndiff.commands.adapt import Adapt

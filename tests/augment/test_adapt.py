@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from augment.adapt import AdaptConfig, adapt
+from augment.adapt import adapt
 from augment.adapt_data import NotEnoughData, split_frames, true_pairs
+from augment.adapt_training import AdaptConfig
 from augment.calibration import is_calibrated
 from augment.condition_classifier import ConditionClassifier
 from augment.conditions import DOMINANT, Condition
