@@ -36,7 +36,10 @@ MIX = TrafficMix(
     two_wheeler_share=0.25, large_share=0.15, vehicles_near_share=0.6, walkers_near_share=0.9, crossing_share=0.15
 )
 CORNERS, CANDIDATES, SPACING_M, CORNER_REACH_M = 10, 200, 35.0, 40.0
-BRIDGE_CANDIDATES = 24
+BRIDGE_CANDIDATES = 20
+CALL_S = 120.0
+"""The first ray waits for the shapes of the whole town."""
+
 LIVELY_TICKS = 100
 STANDSTILL_S = 1e-3
 """Length of a tick while pictures are taken: next to nothing moves."""
@@ -82,6 +85,7 @@ class Street:
         lanes = session.map.generate_waypoints(4.0)
         places_m = np.array([(lane.transform.location.x, lane.transform.location.y) for lane in lanes])
         corners_m = _corners(session.map, places_m, rng)
+        at_bridges = self._at_bridges(lanes, rng)  # before the traffic, whose shapes the first ray would have to make
         self._traffic = Traffic(session, TrafficConfig(70, 70, seed, MIX), enliven_m=corners_m)
         for _ in range(LIVELY_TICKS):
             session.tick()
@@ -90,7 +94,7 @@ class Street:
         session.world.apply_settings(settings)
         gap_m = np.linalg.norm(places_m[:, None] - corners_m, axis=2).min(1)
         near = rng.permutation(np.flatnonzero(gap_m < CORNER_REACH_M))[:CANDIDATES]
-        self.views = self._best([_driver_eye(lanes[row], rng) for row in near] + self._at_bridges(lanes, rng), count)
+        self.views = self._best([_driver_eye(lanes[row], rng) for row in near] + at_bridges, count)
 
     def _at_bridges(self, lanes: Sequence[carla.Waypoint], rng: np.random.Generator) -> list[carla.Transform]:
         """Views of each bridge from the roads that lead to it or under it, and from beside it."""
@@ -279,7 +283,9 @@ def main() -> None:
     docs = Path(__file__).parent
     folder = docs / "images" / "gallery"
     folder.mkdir(exist_ok=True)
-    config = SimulatorConfig(seed=options.seed, map_dir=str(options.map_dir) if options.map_dir else None)
+    config = SimulatorConfig(
+        timeout_s=CALL_S, seed=options.seed, map_dir=str(options.map_dir) if options.map_dir else None
+    )
     maps = [town.name for town in SHIPPED_TOWNS] + (["Town01", "Town10HD"] if options.map_dir else [])
     sheets: list[str] = []
     with Session.open(config) as session:

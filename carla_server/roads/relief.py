@@ -56,20 +56,29 @@ def with_embankments(
     """
     if not approach.any():
         return continued(total, count), np.zeros(count.shape)
-    plain = continued(*(_coarse(image * ~approach, cells_per_m).sum((1, 3)) for image in (total, count)))
-    own = np.where(count > 0, total / np.maximum(count, 1e-9), -np.inf)
-    plain = plain.repeat(cells_per_m, axis=0).repeat(cells_per_m, axis=1)
-    raised = approach & (own > plain + RAISED_M)
-    land = continued(total * ~raised, count * ~raised)
-    crest = _coarse(np.where(raised, own, -np.inf), cells_per_m).max((1, 3))
+    cell = np.flatnonzero(approach & (count > 0))
+    own = total.flat[cell] / count.flat[cell]
+    metre = np.divmod(cell, count.shape[1])
+    metre = metre[0] // cells_per_m, metre[1] // cells_per_m
+    without = total.copy(), count.copy()
+    for image in without:
+        image.flat[cell] = 0.0
+    plain = continued(*(_coarse(image, cells_per_m).sum((1, 3)) for image in without))
+    raised = own > plain[metre] + RAISED_M
+    for image, whole in zip(without, (total, count), strict=True):
+        image.flat[cell[~raised]] = whole.flat[cell[~raised]]
+    land = continued(*without)
+    crest = np.full(plain.shape, -np.inf)
+    np.maximum.at(crest, tuple(part[raised] for part in metre), own[raised])
     for _ in range(VERGE_M):
         crest = np.maximum(crest, _spread(crest, 0.0))
     for _ in range(int(HIGHEST_BANK_M / BANK_SLOPE)):
         crest = np.maximum(crest, _spread(crest, BANK_SLOPE))
-    coarse_land = _coarse(land, cells_per_m).mean((1, 3))
-    rise = np.maximum(crest - coarse_land, 0.0)
-    banks = np.where(count > 0, 0.0, _fine(rise, cells_per_m))
-    return np.where(raised, own, land + banks), banks
+    banks = _fine(np.maximum(crest - _coarse(land, cells_per_m).mean((1, 3)), 0.0), cells_per_m)
+    banks[count > 0] = 0.0
+    land += banks
+    land.flat[cell[raised]] = own[raised]
+    return land, banks
 
 
 def below_decks(land: np.ndarray, deck_m: np.ndarray, paved: np.ndarray) -> np.ndarray:
