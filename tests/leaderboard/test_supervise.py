@@ -222,7 +222,12 @@ def records(path: Path) -> list:
     return json.loads(path.read_text())["records"]
 
 
-@pytest.mark.slow
+def whole_evaluations(test):
+    """Starts simulators, workers and agents as processes of their own: on a busy machine each takes minutes."""
+    return pytest.mark.slow(pytest.mark.timeout(1800)(test))
+
+
+@whole_evaluations
 def test_an_agent_driven_by_workers_has_the_records_of_one_driven_here(routes, tmp_path):
     assert evaluate(routes, tmp_path / "0.json") == 0
     assert evaluate(routes, tmp_path / "1.json", "--workers", "1") == 0
@@ -259,8 +264,7 @@ def undisturbed(routes, tmp_path_factory) -> list:
     return records(out)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)  # one that hangs while it loads is waited for: 180 s
+@whole_evaluations
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_launched_simulator_may_misbehave_once_and_the_records_are_those_of_a_good_one(
     routes, undisturbed, tmp_path, fault
@@ -293,7 +297,7 @@ def test_a_launched_simulator_may_misbehave_once_and_the_records_are_those_of_a_
     assert str(tmp_path) not in alive
 
 
-@pytest.mark.slow
+@whole_evaluations
 def test_whoever_is_killed_at_a_random_moment_the_resumed_result_equals_the_uninterrupted_one(routes, tmp_path):
     assert evaluate(routes, tmp_path / "whole.json", "--workers", "1") == 0
     out = tmp_path / "killed.json"
@@ -307,7 +311,7 @@ def test_whoever_is_killed_at_a_random_moment_the_resumed_result_equals_the_unin
         pid = process.pid if victim == "evaluator" else find(process.pid, victim)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        process.wait(timeout=120)
+        process.wait(timeout=1200)
     assert main(["evaluate", *given]) == 0
     assert records(out) == records(tmp_path / "whole.json")
 
