@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from augment.layout import GROUP_COUNT
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS, decode_levels, encode_levels
-from augment.synthesizers.small_controlnet import DETAIL_CHANNELS, SmallControlNet
+from augment.synthesizers.small_controlnet import DETAIL_CHANNELS, SPARE_CHANNELS, SmallControlNet
 
 
 class EmbeddedStep(torch.nn.Module):
@@ -69,7 +69,8 @@ class EmbeddedStep(torch.nn.Module):
         kinds = torch.arange(GROUP_COUNT, device=groups.device)[None, :, None, None]
         one_hot = (groups[:, None] == kinds).to(rgb.dtype)
         nearness = 10.0 / (10.0 + depth_m.clamp(min=0.0))[:, None]
-        hint = torch.cat([source, one_hot, nearness, place_of_pixels], dim=1)
+        spare = torch.zeros_like(source[:, :SPARE_CHANNELS])
+        hint = torch.cat([source, one_hot, nearness, place_of_pixels, spare], dim=1)
         change = self.network(functional.pixel_unshuffle(source, CODEC_FACTOR), hint, weather)
         displacement = functional.pixel_shuffle(change[:, :LATENT_CHANNELS], CODEC_FACTOR)
         window_light = functional.pixel_shuffle(change[:, LATENT_CHANNELS : 2 * LATENT_CHANNELS], CODEC_FACTOR)
