@@ -19,7 +19,8 @@ from carla_agents.driving.route import Route, RouteProgress
 from carla_agents.driving.surroundings import RoadUsers
 
 _LOOK_AHEAD_M = 30.0
-_SIDE_M = 0.5
+_SIDE_M, _DOOR_M = 0.5, 1.5
+"""Distance kept beside what it drives around; a standing car may open a door."""
 _GIVING_WAY_MPS = 3.0
 _NUDGE_MPS = 0.9
 _NUDGE_GAP_M = 0.5
@@ -27,6 +28,7 @@ _JUNCTION_NEAR_M = 12.0
 _PULLING_OUT_MPS = 3.0
 _PARKED_MPS = 0.2
 _IMPATIENT_S = 12.0
+_BICYCLE_HALF_WIDTH_M = 0.6
 
 
 class LaneUse:
@@ -160,7 +162,8 @@ class LaneUse:
         if blockage is None:
             return
         margin_s = 1.2 if waited_s < 12.0 else 0.3
-        for right_m in self._ways_around(blockage):
+        doors = (blockage.members & ~users.prop & (users.half_width_m > _BICYCLE_HALF_WIDTH_M)).any()
+        for right_m in self._ways_around(blockage, _DOOR_M if doors else _SIDE_M):
             planned = shift_around(blockage, right_m, ego_m, self._half_length_m, self._passing_mps)
             in_lane = abs(right_m) + self._half_width_m < 0.5 * self._lane_width_m(blockage.first_m) + 0.1
             if in_lane or lane_is_free(
@@ -178,12 +181,12 @@ class LaneUse:
                 return
         self.in_the_way_ids = frozenset(int(i) for i in users.ids[blockage.members])
 
-    def _ways_around(self, blockage: Blockage) -> list[float]:
+    def _ways_around(self, blockage: Blockage, side_m: float) -> list[float]:
         """Offsets that lead past a blockage, the best first: within the lane, a lane of ours, the oncoming lane."""
         lane = self._lane_at(blockage.first_m)
         room_m = 0.5 * lane.lane_width - self._half_width_m
-        left_m = blockage.left_m - self._half_width_m - _SIDE_M
-        right_m = blockage.right_m + self._half_width_m + _SIDE_M
+        left_m = blockage.left_m - self._half_width_m - side_m
+        right_m = blockage.right_m + self._half_width_m + side_m
         ways = [offset for offset in (left_m, right_m) if abs(offset) <= room_m]
         left, right = lane.get_left_lane(), lane.get_right_lane()
         width_m = lane.lane_width
