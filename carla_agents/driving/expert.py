@@ -20,6 +20,8 @@ from carla_agents.simulator.vehicle_state import VehicleState
 
 _STANDING_MPS = 0.1
 _YIELD_MEMORY_S = 1.0
+_YIELD_NOTICE_S = 0.12
+"""Who seems to be in the way for a tick or two only, on the edge of a gap that fits, is not remembered."""
 _FULL_BRAKING_MPS2 = 6.0
 _DASH_MARGIN_S = 0.25
 
@@ -119,6 +121,7 @@ class Expert:
         self._profile_mps = speed_profile_mps(route, self.config)
         self._served: set[int] = set()
         self._yielding: dict[int, tuple[float, float]] = {}
+        self._crossing_since_s: dict[int, float] = {}
         self._stood_s = 0.0
         self._waited_s = 0.0
 
@@ -226,8 +229,11 @@ class Expert:
         Whoever slows down for us looks as if he came later, which would let us go, which makes him brake: without
         memory both end up standing in the middle of the junction.
         """
-        for hazard in hazards:
-            if hazard.crossing and hazard.speed_mps == 0.0:
+        crossing = [hazard for hazard in hazards if hazard.crossing and hazard.speed_mps == 0.0]
+        before = self._crossing_since_s
+        self._crossing_since_s = {hazard.actor_id: before.get(hazard.actor_id, now_s) for hazard in crossing}
+        for hazard in crossing:
+            if now_s - self._crossing_since_s[hazard.actor_id] > _YIELD_NOTICE_S:
                 line_m = front_m + hazard.gap_m - self.config.standing_gap_m
                 self._yielding[hazard.actor_id] = (line_m, now_s + _YIELD_MEMORY_S)
         self._yielding = {user: held for user, held in self._yielding.items() if held[1] > now_s}

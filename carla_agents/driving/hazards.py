@@ -12,6 +12,7 @@ _STEP_S = 0.25
 _MAX_TURN_RAD = np.pi / 2
 _HELD_BRAKING_MPS2 = -4.0
 _SAME_DIRECTION_RAD = np.deg2rad(50.0)
+_HEAD_ON_RAD = np.deg2rad(160.0)
 _CROSSING_MPS = 2.0
 _WALKER_MARGIN_M = 0.7
 _MERGE_GAP_M = 3.0
@@ -147,8 +148,16 @@ def find_hazards(
                 continue
             hazards.append(Hazard(float(path.ahead_m[k] + half_width_m), along, int(users.ids[j]), True))
         else:
+            if not users.walker[j] and meeting < _HEAD_ON_RAD:
+                k = _entrance(later[:, :, position].any(axis=0), k)
             hazards.append(Hazard(float(path.ahead_m[k]), 0.0, int(users.ids[j]), True))
     return hazards
+
+
+def _entrance(touched: np.ndarray, k: int) -> int:
+    """The first point of the stretch around k that somebody will pass over: behind it one stands in his way."""
+    free = np.flatnonzero(~touched[:k])
+    return int(free[-1]) + 1 if len(free) else 0
 
 
 def _angle_between(a_rad: np.ndarray, b_rad: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from carla_agents.driving.hazards import Hazard, Path, find_hazards, predict
+from carla_agents.driving.hazards import Hazard, Path, find_hazards, overlaps, predict
 from carla_agents.driving.surroundings import RoadUsers
 
 PATH = Path(np.stack((np.arange(0.0, 50.0), np.zeros(50)), axis=-1), np.zeros(50), np.arange(0.0, 50.0) - 1.0)
@@ -55,6 +55,15 @@ def test_a_car_that_will_cross_when_we_are_there_is_a_hazard() -> None:
     assert hazard.crossing
     assert hazard.speed_mps == 0.0
     assert 12.0 < hazard.gap_m < 20.0
+
+
+def test_whoever_stops_before_a_crossing_car_stands_clear_of_its_whole_way() -> None:
+    found = users((35.0, -12.0, np.pi - 0.45, 7.0))
+    (hazard,) = hazards(found, speed_mps=4.0)
+    before_m = PATH.points_m[PATH.ahead_m < hazard.gap_m]
+    _, centers_m, yaws_rad = predict(found, 4.0)
+    assert len(before_m) > 5
+    assert not overlaps(before_m, centers_m, yaws_rad, np.array([[2.2, 0.9]]), np.array([1.25])).any()
 
 
 def test_a_car_that_will_have_passed_long_before_is_no_hazard() -> None:
