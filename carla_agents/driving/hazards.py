@@ -149,7 +149,7 @@ def find_hazards(
             hazards.append(Hazard(float(path.ahead_m[k] + half_width_m), along, int(users.ids[j]), True))
         else:
             if not users.walker[j] and meeting < _HEAD_ON_RAD:
-                k = _entrance(later[:, :, position].any(axis=0), k)
+                k = _entrance(np.any(later[:, :, position], axis=0), k)
             hazards.append(Hazard(float(path.ahead_m[k]), 0.0, int(users.ids[j]), True))
     return hazards
 
