@@ -59,8 +59,6 @@ class Population(ABC):
         self.frame = 0
         self.actors_changed = 0
         self._next_stream_id = WORLD_STREAM_ID + 1
-        self.actors: dict[int, Actor] = {}
-        self._departed: dict[int, tuple[int, Actor]] = {}
         self._enter(town)
 
     def _enter(self, town: Town) -> None:
@@ -75,9 +73,8 @@ class Population(ABC):
         if town is not self.town:
             self._enter(town)
         self.whole_town, self.hidden_scenery = town, frozenset[int]()
-        # Threads of a client may go on for a moment with what its last snapshot held.
-        self._departed = {actor_id: (self.frame, actor) for actor_id, actor in self.actors.items()}
-        self.actors = {}
+        self.actors: dict[int, Actor] = {}
+        self._departed: dict[int, tuple[int, Actor]] = {}
         self.vehicles = VehicleFleet()
         self.walkers = WalkerFleet()
         self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
