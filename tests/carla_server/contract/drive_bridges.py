@@ -5,12 +5,10 @@ Arguments: port, number of ticks.
 """
 
 import json
-import socket
 import sys
 
 import carla
-
-from carla_agents.simulator.thread_watch import ThreadWatch
+from synchronous_traffic import SynchronousTraffic
 
 OVERPASS = carla.Location(x=-110.0, y=0.0)
 RIVER_BRIDGES = (carla.Location(x=130.0, y=0.0), carla.Location(x=130.0, y=-150.0))
@@ -18,38 +16,21 @@ NEAR_M = 14.0
 
 
 def main(port: int, ticks: int) -> dict:
-    client = carla.Client("127.0.0.1", port)
-    client.set_timeout(60.0)
-    world = client.get_world()
+    traffic = SynchronousTraffic(port)
+    world = traffic.world
     town = world.get_map()
-    settings = world.get_settings()
-    settings.synchronous_mode = True
-    settings.fixed_delta_seconds = 0.05
-    world.apply_settings(settings)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        traffic_port = probe.getsockname()[1]
-    watch = ThreadWatch()
-    with watch:
-        traffic = client.get_trafficmanager(traffic_port)
-    traffic.set_synchronous_mode(True)
-    traffic.set_random_device_seed(1)
     library = world.get_blueprint_library()
-    names = ("vehicle.audi.tt", "vehicle.tesla.model3", "vehicle.mercedes.sprinter")
-    autopilot = carla.command.SetAutopilot(carla.command.FutureActor, True, traffic_port)
     places = (OVERPASS, *RIVER_BRIDGES)
     points = [p for p in town.get_spawn_points() if min(p.location.distance_2d(place) for place in places) < 75.0]
-    commands = [
-        carla.command.SpawnActor(library.find(names[index % 3]), point).then(autopilot)
-        for index, point in enumerate(points[::2])
-    ]
-    ids = [answer.actor_id for answer in client.apply_batch_sync(commands, False) if not answer.error]
-    world.tick()
+    names = ("vehicle.audi.tt", "vehicle.tesla.model3", "vehicle.mercedes.sprinter")
+    ids = traffic.spawn([library.find(name) for name in names], points[::2])
+    traffic.tick()
     vehicles = [world.get_actor(actor_id) for actor_id in ids]
     collisions = []
     sensors = []
     for vehicle in vehicles:
-        traffic.ignore_lights_percentage(vehicle, 100.0)
-        traffic.ignore_signs_percentage(vehicle, 100.0)
+        traffic.manager.ignore_lights_percentage(vehicle, 100.0)
+        traffic.manager.ignore_signs_percentage(vehicle, 100.0)
         sensor = world.spawn_actor(library.find("sensor.other.collision"), carla.Transform(), vehicle)
         sensor.listen(lambda event: collisions.append(event.other_actor.type_id))
         sensors.append(sensor)
@@ -58,8 +39,7 @@ def main(port: int, ticks: int) -> dict:
     jump_m = off_road_m = 0.0
     together = 0
     for number in range(ticks):
-        watch.wait_settled(30.0)
-        world.tick()
+        traffic.tick()
         snapshot = world.get_snapshot()
         levels = set()
         for actor_id in ids:
@@ -75,11 +55,7 @@ def main(port: int, ticks: int) -> dict:
             if min(here.distance_2d(place) for place in RIVER_BRIDGES) < NEAR_M:
                 river.add(actor_id)
         together += len(levels) == 2
-    watch.wait_settled(30.0)
-    traffic.shut_down()
-    client.apply_batch_sync([carla.command.DestroyActor(actor.id) for actor in (*sensors, *vehicles)], False)
-    settings.synchronous_mode = False
-    world.apply_settings(settings)
+    traffic.close([actor.id for actor in (*sensors, *vehicles)])
     return {
         "cars": len(ids),
         "over": len(over),

@@ -7,42 +7,19 @@ Arguments: port, number of cars, number of ticks.
 import itertools
 import json
 import math
-import socket
 import sys
 
 import carla
-
-from carla_agents.simulator.thread_watch import ThreadWatch
+from synchronous_traffic import SynchronousTraffic
 
 
 def main(port: int, cars: int, ticks: int) -> dict:
-    client = carla.Client("127.0.0.1", port)
-    client.set_timeout(60.0)
-    world = client.get_world()
+    traffic = SynchronousTraffic(port)
+    world, tick = traffic.world, traffic.tick
     town = world.get_map()
-    settings = world.get_settings()
-    settings.synchronous_mode = True
-    settings.fixed_delta_seconds = 0.05
-    world.apply_settings(settings)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        traffic_port = probe.getsockname()[1]
-    watch = ThreadWatch()
-    with watch:
-        traffic = client.get_trafficmanager(traffic_port)
-
-    def tick() -> None:
-        # The client's Traffic Manager can lose its wake-up and then hang, see docs/carla-compatibility.md.
-        watch.wait_settled(30.0)
-        world.tick()
-
-    traffic.set_synchronous_mode(True)
-    traffic.set_random_device_seed(1)
-    blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
     points = town.get_spawn_points()
     step = max(1, len(points) // cars)
-    autopilot = carla.command.SetAutopilot(carla.command.FutureActor, True, traffic_port)
-    commands = [carla.command.SpawnActor(blueprint, point).then(autopilot) for point in points[::step][:cars]]
-    ids = [answer.actor_id for answer in client.apply_batch_sync(commands, False) if not answer.error]
+    ids = traffic.spawn([world.get_blueprint_library().find("vehicle.audi.tt")], points[::step][:cars])
     tick()
     tick()
     vehicles = [world.get_actor(actor_id) for actor_id in ids]
@@ -70,11 +47,7 @@ def main(port: int, cars: int, ticks: int) -> dict:
             waiting_at[vehicle.id] = ("red long" if was_red else "red") if red and not waypoint.is_junction else None
     places = [vehicle.get_location() for vehicle in vehicles]
     overlaps = sum(a.distance(b) < 2.0 for a, b in itertools.combinations(places, 2))
-    watch.wait_settled(30.0)
-    traffic.shut_down()
-    client.apply_batch_sync([carla.command.DestroyActor(actor_id) for actor_id in ids], False)
-    settings.synchronous_mode = False
-    world.apply_settings(settings)
+    traffic.close(ids)
     return {
         "cars": len(ids),
         "mean_distance_m": sum(distance_m.values()) / len(ids),
