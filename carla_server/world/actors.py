@@ -11,7 +11,7 @@ from carla_server.wire.structs import ActorDescription, Pose, Vector
 from carla_server.world.skeleton import CustomPose
 
 if TYPE_CHECKING:
-    from carla_server.world.doors import Door
+    from carla_server.world.doors import Door, Lid
 
 ZERO: Vector = (0.0, 0.0, 0.0)
 
@@ -108,7 +108,7 @@ class Vehicle(Actor):
 
     light_state: int = 0
     open_doors: int = 0
-    doors: dict[int, Door] = field(default_factory=dict)
+    doors: dict[int, Door | Lid] = field(default_factory=dict)
     color: tuple[int, int, int] = (17, 37, 103)
     keeps_control: bool = True
     ackermann: AckermannDriver = field(default_factory=AckermannDriver)

@@ -1,8 +1,9 @@
-"""Doors of vehicles: they swing open, and what is in their way is touched.
+"""Doors of vehicles: they swing open, and what is in their way is touched; bonnet and boot lift and touch nobody.
 
 CARLA lets a motor swing a door to its stop, as a light body that blocks others but not its own vehicle; a closed one
 is back in its frame at once and blocks nobody (`ACarlaWheeledVehicle::OpenDoorPhys`, `CloseDoorPhys`). Here it swings
-evenly, gives way to whom it touches, and swings on once they have gone.
+evenly, gives way to whom it touches, and swings on once they have gone. Lids move above the vehicle's own ground, a
+tailgate behind it above most heads, so that nothing is in their way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from carla_server.dynamics.contacts import body_of, contact_of, push
 from carla_server.dynamics.impulses import Body, exchange
 from carla_server.render.shapes.doors import SWING_DOORS, has_door, hinge_m, leaf_length_m
 from carla_server.render.shapes.families import vehicle_profile
+from carla_server.render.shapes.lids import BONNET, has_lid, lid_hinge_m
+from carla_server.render.shapes.pieces import DOORS
 from carla_server.roads.town import Box
 from carla_server.semantics import SemanticTag
 from carla_server.wire.structs import Pose
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 SWING_DEG, SWING_S = 68.0, 0.6
 """How far a door opens, and how long that takes."""
 
+BONNET_DEG, BOOT_DEG = 50.0, 75.0
+"""How far lids lift; they take as long."""
+
 LEAF_MASS_KG = 25.0
 _HALF_THICKNESS_M = 0.05
 _NEIGHBOUR_M = 12.0
@@ -43,7 +49,7 @@ _TRIED_ANGLES = 18
 
 @dataclass
 class Door:
-    """An open door.
+    """An open door that swings.
 
     Attributes:
         x_m, y_m: its hinge in the vehicle's frame; y is negative on the left.
@@ -69,18 +75,51 @@ class Door:
         return compose(body, (self.x_m, self.y_m, 0.0, 0.0, math.copysign(swung_deg, -self.y_m), 0.0))
 
 
+@dataclass
+class Lid:
+    """An open bonnet or boot.
+
+    Attributes:
+        x_m, z_m: the middle of its hinge in the vehicle's frame.
+        opens_deg: how far it lifts in the end; negative if its hinge is in front of it.
+        angle_deg: how far it has lifted.
+    """
+
+    x_m: float
+    z_m: float
+    opens_deg: float
+    angle_deg: float = 0.0
+
+    def leaf_pose(self, body: Pose) -> Pose:
+        """Frame of the lid in the world; origin at the middle of its hinge.
+
+        Args:
+            body: pose of the vehicle.
+        """
+        return compose(body, (self.x_m, 0.0, self.z_m, self.angle_deg, 0.0, 0.0))
+
+    def lift(self, delta_s: float) -> None:
+        """Open farther for one tick."""
+        step_deg = min(abs(self.opens_deg) / SWING_S * delta_s, abs(self.opens_deg - self.angle_deg))
+        self.angle_deg += math.copysign(step_deg, self.opens_deg)
+
+
 def set_open_doors(world: World, vehicle: Vehicle, open_doors: int) -> None:
     """Open and close doors: bits by `carla.VehicleDoor`. A model whose doors are not made to open keeps them shut."""
     opened = open_doors & ~vehicle.open_doors
     vehicle.open_doors = open_doors
     profile = vehicle_profile(vehicle.type_id) if vehicle.type_id in WITH_DOORS else None
-    for number in range(SWING_DOORS):
+    for number in range(DOORS):
         if not open_doors >> number & 1:
             vehicle.doors.pop(number, None)
-        elif opened >> number & 1 and profile is not None and has_door(profile, number):
+        elif opened >> number & 1 and profile is not None:
             extent_m = vehicle.box.extent_m
-            x_m, y_m = hinge_m(profile, extent_m, number)
-            vehicle.doors[number] = Door(x_m, y_m, leaf_length_m(profile, extent_m, number))
+            if number < SWING_DOORS and has_door(profile, number):
+                x_m, y_m = hinge_m(profile, extent_m, number)
+                vehicle.doors[number] = Door(x_m, y_m, leaf_length_m(profile, extent_m, number))
+            elif has_lid(profile, number):
+                opens_deg = BONNET_DEG if number == BONNET else -BOOT_DEG
+                vehicle.doors[number] = Lid(*lid_hinge_m(profile, extent_m, number), opens_deg)
     world.note_pieces(vehicle)
 
 
@@ -94,7 +133,10 @@ def swing_doors(world: World, delta_s: float) -> list[Contact]:
     for vehicle in world.in_pieces.values():
         if isinstance(vehicle, Vehicle):
             for door in vehicle.doors.values():
-                contacts += _swing(world, vehicle, door, delta_s)
+                if isinstance(door, Lid):
+                    door.lift(delta_s)
+                else:
+                    contacts += _swing(world, vehicle, door, delta_s)
     return contacts
 
 

@@ -70,6 +70,14 @@ def leaf_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], num
     kinds = np.full((len(outer) - 1, len(view.along) - 1), PAINTED)
     kinds[-1][view.between(profile.side_windows)] = GLAZED
     builder = MeshBuilder()
+    add_leaf(builder, outer, inner, kinds, side)
+    return builder.build()
+
+
+def add_leaf(
+    builder: MeshBuilder, outer: list[np.ndarray], inner: list[np.ndarray], kinds: np.ndarray, side: float
+) -> None:
+    """Add a closed leaf: an outside, a lining of the same rails farther in, and borders; see `add_panels`."""
     add_panels(builder, outer, kinds, side)
     add_panels(builder, inner, np.where(kinds == PAINTED, UNPAINTED, kinds), -side)
     edges = [(np.array([rail[end] for rail in outer]), np.array([rail[end] for rail in inner])) for end in (0, -1)]
@@ -78,7 +86,6 @@ def leaf_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], num
         border = strip(outside, inside)
         both = np.concatenate([border, border.reshape(-1, 3, 3)[:, ::-1].reshape(-1, 3)])
         builder.triangles(both, *LOOKS[PAINTED], _ANY_TAG)
-    return builder.build()
 
 
 def doorway_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], number: int) -> Mesh:

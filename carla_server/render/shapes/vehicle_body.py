@@ -90,7 +90,7 @@ def add_body(
     along = np.unique(np.r_[belt_t if detail > 1 else belt_t[[0, 1, -3, -2, -1]], roof_t, cuts])
     view = SideView(profile, along, half_length, half_width, height)
     glass = view.between(profile.side_windows if detail > 1 else ((windows.min(), windows.max()),))
-    screen = view.between(_screens(profile))
+    screen = view.between(screens(profile))
     for side in (-1.0, 1.0):
         rails = [view.line(side, *rail) for rail in view.rails]
         kinds = np.full((len(rails) - 1, len(along) - 1), PAINTED)
@@ -134,7 +134,7 @@ def add_panels(builder: MeshBuilder, rails: list[np.ndarray], kinds: np.ndarray,
             builder.triangles(soup[chosen], color, material, _ANY_TAG, normals=normals[chosen])
 
 
-def _screens(profile: VehicleProfile) -> tuple[tuple[float, float], ...]:
+def screens(profile: VehicleProfile) -> tuple[tuple[float, float], ...]:
     """Where windscreen and rear window are along the body."""
     segments = [segment for segment in (profile.windscreen, profile.rear_window) if segment >= 0]
     return tuple((profile.roof[segment][0], profile.roof[segment + 1][0]) for segment in segments)

@@ -27,6 +27,7 @@ class VehicleProfile:
         stripe_rgb: colour of the checked band of an emergency vehicle, or None.
         doors: (rear, front) ranges of the doors that swing on either side, from the front to the rear.
         door_foot: height where the doors begin; they end where the roof does.
+        bonnet, boot: (rear, front) range of the lid in front of the cabin and of the one at the tail, or None.
     """
 
     belt: Curve
@@ -46,6 +47,8 @@ class VehicleProfile:
     stripe_rgb: tuple[float, float, float] | None = None
     doors: Curve = ()
     door_foot: float = 0.0
+    bonnet: tuple[float, float] | None = None
+    boot: tuple[float, float] | None = None
 
 
 SEDAN = VehicleProfile(
@@ -64,6 +67,8 @@ SEDAN = VehicleProfile(
     rear_window=0,
     side_windows=((-0.56, -0.46), (-0.44, -0.15), (-0.12, 0.34)),
     doors=((-0.135, 0.40), (-0.42, -0.135)),
+    bonnet=(0.5, 0.96),
+    boot=(-0.98, -0.73),
 )
 HATCH = VehicleProfile(
     belt=(
@@ -84,6 +89,8 @@ HATCH = VehicleProfile(
     tail_width=0.90,
     axles=(-0.64, 0.64),
     doors=((-0.08, 0.43), (-0.44, -0.08)),
+    bonnet=(0.58, 0.96),
+    boot=(-0.99, -0.79),
 )
 COUPE = VehicleProfile(
     belt=(
@@ -103,6 +110,8 @@ COUPE = VehicleProfile(
     roof_width=0.70,
     wheel=0.245,
     doors=((-0.26, 0.39),),
+    bonnet=(0.46, 0.96),
+    boot=(-0.98, -0.85),
 )
 SUV = VehicleProfile(
     belt=(
@@ -125,6 +134,8 @@ SUV = VehicleProfile(
     floor=0.19,
     wheel=0.22,
     doors=((-0.13, 0.42), (-0.43, -0.13)),
+    bonnet=(0.52, 0.965),
+    boot=(-0.99, -0.865),
 )
 JEEP = VehicleProfile(
     belt=(
@@ -147,6 +158,8 @@ JEEP = VehicleProfile(
     floor=0.24,
     wheel=0.23,
     doors=((-0.075, 0.29), (-0.43, -0.075)),
+    bonnet=(0.34, 0.97),
+    boot=(-0.993, -0.94),
 )
 VAN = VehicleProfile(
     belt=(
@@ -172,6 +185,8 @@ VAN = VehicleProfile(
     tall_lamps=True,
     doors=((0.08, 0.62),),
     door_foot=0.35,
+    bonnet=(0.8, 0.975),
+    boot=(-0.999, -0.965),
 )
 MINIBUS = VehicleProfile(
     belt=(
@@ -197,6 +212,7 @@ MINIBUS = VehicleProfile(
     tall_lamps=True,
     doors=((0.425, 0.86),),
     door_foot=0.39,
+    boot=(-0.999, -0.965),
 )
 BUS = VehicleProfile(
     belt=(
@@ -259,4 +275,6 @@ WEDGE = VehicleProfile(
     floor=0.19,
     wheel=0.23,
     doors=((-0.08, 0.42), (-0.44, -0.08)),
+    bonnet=(0.66, 0.975),
+    boot=(-0.985, -0.6),
 )

@@ -15,14 +15,14 @@ from carla_server.render.shapes.families import vehicle_profile
 from carla_server.render.shapes.limbs import ANKLE, FOREARM, LIMBS, SHANK, THIGH, UPPER_ARM
 from carla_server.render.shapes.pieces import DOORWAYS, LEAVES, piece_mesh
 from carla_server.wire.structs import ActorDescription
-from carla_server.world.doors import SWING_DEG, SWING_S
+from carla_server.world.doors import BONNET_DEG, BOOT_DEG, SWING_DEG, SWING_S
 from carla_server.world.pieces import walker_gait
 from carla_server.world.skeleton import BONES
 from carla_server.world.vehicle_blueprints import VEHICLES, WITH_DOORS
 from carla_server.world.world import World
 
 CHARGER = "vehicle.dodge.charger_2020"
-FRONT_LEFT, ALL_DOORS = 0, 6
+FRONT_LEFT, BONNET, BOOT, ALL_DOORS = 0, 4, 5, 6
 AT_THE_LEFT = (-7.0, -3.0, 1.6, 0.0, 18.0, 0.0)
 FAMILIES = ("rgb", "semantic_segmentation", "instance_segmentation", "depth")
 
@@ -108,6 +108,38 @@ def test_an_open_door_stands_where_rays_meet_it(stage, see):
     assert hinge_x - 1.0 < beside[0] + hits.distance_m[0] < hinge_x
 
 
+@pytest.mark.parametrize("number", [BONNET, BOOT])
+def test_bonnet_and_boot_stand_up_where_cameras_and_rays_meet_them(stage, see, number):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    settle(stage, car)
+    closed, end_m = see(0.05), car.box.extent_m[0]
+    vehicles.open_vehicle_door(simulator, car.actor_id, number)
+    ajar = see(SWING_S / 2)
+    seen = see(SWING_S)
+    lid = pixels_of(seen, car) & ~pixels_of(closed, car)
+    assert 0 < (pixels_of(ajar, car) & ~pixels_of(closed, car)).sum() < lid.sum()
+    assert (seen["semantic_segmentation"][lid][:, 2] == car.semantic_tags[-1]).all()
+    assert car.doors[number].angle_deg == (BONNET_DEG if number == BONNET else -BOOT_DEG)
+    far, ahead = np.array([12.0 if number == BONNET else -12.0, 0.0, 1.35]), -1.0 if number == BONNET else 1.0
+    hit = stage.sensors.rays.cast(stage, far, np.array([[ahead, 0.0, -0.01]]), 20.0)
+    assert hit.actor_id[0] == car.actor_id
+    assert abs(far[0] + ahead * hit.distance_m[0]) > 0.35 * end_m, "it is met before the cabin"
+    vehicles.close_vehicle_door(simulator, car.actor_id, ALL_DOORS)
+    again = see(0.05)
+    for family in FAMILIES[1:]:
+        assert (again[family] == closed[family]).all(), family
+
+
+def test_lids_turn_with_a_car_on_a_slope(stage, see):
+    car, simulator = put(stage, CHARGER), SimpleNamespace(world=stage)
+    vehicles.open_vehicle_door(simulator, car.actor_id, BONNET)
+    stage.tick(SWING_S, {})
+    level, tilted = (car.doors[BONNET].leaf_pose((0.0, 0.0, 0.0, pitch, 90.0, 0.0)) for pitch in (0.0, 10.0))
+    assert level[3:5] == pytest.approx((BONNET_DEG, 90.0))
+    assert tilted[3:5] == pytest.approx((BONNET_DEG + 10.0, 90.0))
+    assert tilted[2] > level[2], "its hinge rises with the nose"
+
+
 def drive_past(stage, car, left_m, ticks=60, speed_mps=8.0):
     """A car passes the standing one so far to its left; every collision it is told of, with the door's angles."""
     y_m = -car.box.extent_m[1] - left_m
@@ -187,6 +219,26 @@ def test_every_model_with_doors_has_leaves_that_lie_in_its_sides(name):
         assert leaf[:, 0].max() < 0.01, "its hinge is in front"
     with pytest.raises(ValueError, match="no piece 'door leaf 3'"):
         piece_mesh("vehicle.mercedes.sprinter", extent_m, LEAVES[3])
+
+
+@pytest.mark.parametrize("name", sorted(WITH_DOORS))
+def test_cars_and_vans_have_lids_that_lie_in_their_tops_and_trucks_have_none(name):
+    blueprint = next(vehicle for vehicle in VEHICLES if vehicle.blueprint_id == name)
+    extent_m = blueprint.extent_m
+    has = {"car": {BONNET, BOOT}, "van": {BOOT} if "t2" in name else {BONNET, BOOT}, "truck": set()}
+    for number in (BONNET, BOOT):
+        if number not in has[blueprint.base_type]:
+            with pytest.raises(ValueError, match=f"no piece 'doorway {number}'"):
+                piece_mesh(name, extent_m, DOORWAYS[number])
+            continue
+        bay = piece_mesh(name, extent_m, DOORWAYS[number]).vertices["position_m"]
+        ahead = 1.0 if number == BONNET else -1.0
+        assert (np.abs(bay) <= (extent_m[0] + 0.02, extent_m[1], 2.0 * extent_m[2] + 0.02)).all()
+        assert (ahead * bay[:, 0] > 0.3 * extent_m[0]).all()
+        leaf = piece_mesh(name, extent_m, LEAVES[number]).vertices["position_m"]
+        assert 0.3 < np.hypot(*np.ptp(leaf[:, [0, 2]], axis=0)) < 1.6, "metres that a lid is long"
+        assert np.ptp(leaf[:, 1]) > 0.5 * 2.0 * extent_m[1]
+        assert (ahead * leaf[:, 0]).min() > -0.05, "its hinge is next to the cabin"
 
 
 def test_a_posed_walker_is_drawn_so_and_one_at_ease_as_before(stage, see):
