@@ -6,24 +6,15 @@ away. The map keeps what they look like and what they are, so labels stay those 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import moderngl
 import numpy as np
 
+from carla_server.render.far_quads import NOTHING_M, GroundMap, MapGrade, far_cells
 from carla_server.render.indexing import shared_vertices
 from carla_server.render.program import matrix_bytes, set_uniforms
-from carla_server.render.scenery import BREADTHS_M, CELL_M, CellMesh
+from carla_server.render.scenery import BREADTHS_M, CellMesh
 from carla_server.render.static_draw import FAR_OVERLAP_M, IndexedCells, StaticDraw
-from carla_server.roads.mesh import VERTEX_DTYPE, joined
 
-_DIVISIONS = (1, 2, 4, 8)
-_LEVELS_APART_M = 0.6
-"""Cells with surfaces this much above each other have bridges or walls and are drawn in full."""
-_SINK_M = 0.06
-"""The full mesh wins where both are drawn."""
-_NOTHING_M = -1e6
 _HOLE_TEXELS = 4
 """Slits between strips up to twice as wide are closed."""
 _FROM_M_PER_PX = BREADTHS_M[0] / 0.4
@@ -32,43 +23,9 @@ _FROM_M_PER_PX = BREADTHS_M[0] / 0.4
 Bounds = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class MapGrade:
-    """How fine a map is.
-
-    Attributes:
-        texel_m: size of a texel; larger if the map would have more than `max_side` of them.
-        tolerance_m: how far quads may lie from the ground. The shader puts depth right.
-        overlap_m: how far they reach under neighbouring cells, whose triangles end in a ragged edge.
-        uniform: only for cells of one material, where a texel need not be narrower than a pixel.
-    """
-
-    texel_m: float
-    tolerance_m: float
-    overlap_m: float
-    uniform: bool
-    max_side: int = 2048
-
-
 STREETS = MapGrade(0.5, 0.25, 3.0, uniform=False)
 """A kerb and a half high."""
 COUNTRY = MapGrade(2.0, 0.6, FAR_OVERLAP_M, uniform=True)
-
-
-@dataclass(frozen=True)
-class GroundMap:
-    """Heights seen from above.
-
-    Attributes:
-        frame: x0, y0 (m), 1 / width, 1 / height of the map.
-        texel_m: (x, y) size of a texel.
-        height_m, lowest_m: (rows, columns) highest and lowest surface; `_NOTHING_M` where there is none.
-    """
-
-    frame: tuple[float, float, float, float]
-    texel_m: tuple[float, float]
-    height_m: np.ndarray
-    lowest_m: np.ndarray
 
 
 class FarGround:
@@ -139,7 +96,7 @@ class FarGround:
         depth = self._context.depth_renderbuffer(size)
         frame = self._context.framebuffer([self._albedo, self._relief], depth)
         frame.clear()
-        self._relief_frame.clear(_NOTHING_M, 0.0)
+        self._relief_frame.clear(NOTHING_M, 0.0)
         frame.use()
         self._context.enable_only(moderngl.DEPTH_TEST)
         projection = _from_above(bounds_m, low_m, high_m, sign)
@@ -159,12 +116,12 @@ class FarGround:
         albedo = np.frombuffer(self._albedo.read(), np.uint8).reshape(*relief.shape[:2], 4).copy()
         closed = np.zeros(relief.shape[:2], bool)
         for _ in range(_HOLE_TEXELS):
-            rows, columns = np.nonzero(relief[..., 0] <= _NOTHING_M)
+            rows, columns = np.nonzero(relief[..., 0] <= NOTHING_M)
             before = relief[..., 0].copy()
             for step_y, step_x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
                 y = np.clip(rows + step_y, 0, relief.shape[0] - 1)
                 x = np.clip(columns + step_x, 0, relief.shape[1] - 1)
-                known = before[y, x] > _NOTHING_M
+                known = before[y, x] > NOTHING_M
                 to, source = (rows[known], columns[known]), (y[known], x[known])
                 relief[to], albedo[to], closed[to] = relief[source], albedo[source], True
         self._relief.write(relief)
@@ -181,76 +138,3 @@ def _from_above(bounds_m: Bounds, low_m: float, high_m: float, sign: float) -> n
     half, middle = (high_m - low_m) / 2.0 + 1.0, (high_m + low_m) / 2.0
     out[2, 2], out[2, 3] = -sign / half, sign * middle / half
     return out
-
-
-def far_cells(cells: CellMesh, ground: GroundMap, grade: MapGrade) -> tuple[np.ndarray, np.ndarray]:
-    """Quads for those cells that the map describes well enough.
-
-    Returns:
-        (V,) VERTEX_DTYPE triangle soup, and (C + 1,) the first vertex of each cell in it and the end; a cell without
-        any keeps its full mesh at all distances.
-    """
-    soups, first = [], [0]
-    for index in range(len(cells.first)):
-        soups.append(_cell_soup(cells, index, ground, grade))
-        first.append(first[-1] + len(soups[-1]))
-    return joined(soups), np.array(first)
-
-
-def _cell_soup(cells: CellMesh, index: int, ground: GroundMap, grade: MapGrade) -> np.ndarray:
-    nothing = np.zeros(0, VERTEX_DTYPE)
-    own = cells.vertices[cells.first[index] : cells.first[index] + cells.counts[index, 0]]
-    material = own["color"][:, 3]
-    if grade.uniform and (material != material[:1]).any():
-        return nothing
-    start = (cells.corner_m[index] - grade.overlap_m - ground.frame[:2]) / ground.texel_m
-    left, top = np.round(start).astype(int)
-    right, bottom = np.round(start + (CELL_M + 2 * grade.overlap_m) / np.array(ground.texel_m)).astype(int)
-    rows, columns = ground.height_m.shape
-    if left < 0 or top < 0 or right >= columns or bottom >= rows:
-        return nothing
-    window = np.s_[top : bottom + 1, left : right + 1]
-    height, lowest = ground.height_m[window], ground.lowest_m[window]
-    if (lowest <= _NOTHING_M).any() or (height - lowest).max() > _LEVELS_APART_M:
-        return nothing
-    for divisions in _DIVISIONS:
-        grid_rows = np.round(np.linspace(top, bottom, divisions + 1)).astype(int)
-        grid_columns = np.round(np.linspace(left, right, divisions + 1)).astype(int)
-        corners = ground.height_m[grid_rows[:, None], grid_columns]
-        if np.abs(_stretched(corners, height.shape) - height).max() <= grade.tolerance_m:
-            xs = ground.frame[0] + (grid_columns + 0.5) * ground.texel_m[0]
-            ys = ground.frame[1] + (grid_rows + 0.5) * ground.texel_m[1]
-            return _quads(xs, ys, corners)
-    return nothing
-
-
-def _stretched(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Bilinear interpolation of a grid of corners to a shape."""
-    row, row_share = _between(corners.shape[0], shape[0])
-    column, column_share = _between(corners.shape[1], shape[1])
-    along = corners[:, column] + (corners[:, column + 1] - corners[:, column]) * column_share
-    return along[row] * (1.0 - row_share[:, None]) + along[row + 1] * row_share[:, None]
-
-
-@lru_cache(maxsize=64)
-def _between(knots: int, places: int) -> tuple[np.ndarray, np.ndarray]:
-    """The knot before each of evenly spread places, and the share of the way to the next."""
-    position = np.linspace(0, knots - 1, places)
-    before = np.minimum(position.astype(int), knots - 2)
-    return before, position - before
-
-
-def _quads(xs: np.ndarray, ys: np.ndarray, height_m: np.ndarray) -> np.ndarray:
-    """Triangle soup of a grid with smooth normals."""
-    slope_y, slope_x = np.gradient(height_m, ys, xs)
-    grid = np.zeros(height_m.shape, VERTEX_DTYPE)
-    grid["position_m"][..., 0], grid["position_m"][..., 1] = xs[None], ys[:, None]
-    grid["position_m"][..., 2] = height_m - _SINK_M
-    normal = np.stack([-slope_x, -slope_y, np.ones_like(height_m)], -1)
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    grid["normal"][..., :3] = np.round(normal * 127)
-    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    soup = np.empty((*a.shape, 6), VERTEX_DTYPE)
-    for place, corner in enumerate((a, b, c, a, c, d)):
-        soup[..., place] = corner
-    return soup.reshape(-1)
