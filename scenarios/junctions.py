@@ -252,10 +252,14 @@ class HeldLights:
             light.set_state(carla.TrafficLightState.Green if green else carla.TrafficLightState.Red)
             light.set_red_time(1e5)
             light.set_green_time(1e5)
+            light.set_yellow_time(1e5)
         self._held = True
 
     def release(self) -> None:
-        """Gives the lights back to their controllers; safe to call twice."""
+        """Gives the lights back to their controllers, which begin their turns anew; safe to call twice.
+
+        A light keeps a state that was set until its own controller's turn, also a green one while others cross.
+        """
         if not self._held:
             return
         self._held = False
@@ -263,3 +267,5 @@ class HeldLights:
             light.set_red_time(red_s)
             light.set_green_time(green_s)
             light.set_yellow_time(yellow_s)
+        for light, _ in self._lights[:1]:
+            light.reset_group()

@@ -26,9 +26,9 @@ _GIVING_WAY = ("traffic.stop", "traffic.yield")
 class Regulation:
     """Trigger boxes of a town's traffic lights and of the signs that make vehicles give way.
 
-    A vehicle is at a light while its middle or its front bumper is inside the light's trigger box and it points along
-    the lane. Local x of a trigger runs across the lanes. Where boxes overlap, lights come before signs, and each in
-    the order of the town.
+    A vehicle is at a light while its middle or its front bumper is inside the light's trigger box, it points along
+    the lane and the light is not green: CARLA's clients are told of a light only while it affects them. Local x of a
+    trigger runs across the lanes. Where boxes overlap, lights come before signs, and each in the order of the town.
     """
 
     def __init__(self, lights: Sequence[TrafficLightSite], signs: Sequence[SignSite]) -> None:
@@ -55,7 +55,7 @@ class Regulation:
 
         Returns:
             (N,) uint32 id of the light that a vehicle is at, 0 for none; (N,) uint8 LightState that holds for it,
-            GREEN where nothing does.
+            GREEN where nothing holds it.
         """
         count = len(fleet)
         site, light_id = np.empty(count, np.int64), np.empty(count, np.uint32)
@@ -93,12 +93,12 @@ def find_sites(cars, front_m, triggers, light_ids, light_states, site, light_id,
         triggers: `BoxSet` of the lights' triggers, then of others.
         light_ids, light_states: of the lights.
         site: (N,) row of the trigger, `NO_LIGHT` for none; written here.
-        light_id, light_state: (N,) of the light, 0 and GREEN without one; written here.
+        light_id, light_state: (N,) of the light, 0 and GREEN without one and at a green one; written here.
     """
     for row in range(len(cars)):
         at = _site_of(cars[row], front_m[row], triggers)
         site[row] = at
-        if 0 <= at < len(light_ids):
+        if 0 <= at < len(light_ids) and light_states[at] != _GREEN:
             light_id[row], light_state[row] = light_ids[at], light_states[at]
         else:
             light_id[row], light_state[row] = 0, _GREEN

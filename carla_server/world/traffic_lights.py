@@ -1,7 +1,7 @@
 """Traffic lights that take turns: the controllers of one junction go green one after another.
 
-Times are CARLA's defaults; a light whose state a client sets keeps it until its junction's next change, or for good
-while the lights are frozen.
+Times are CARLA's defaults. A light whose state a client sets keeps it until its own controller changes next, as in
+CARLA (`ATrafficLightGroup`), or for good while the lights are frozen.
 """
 
 from __future__ import annotations
@@ -147,8 +147,7 @@ class TrafficLights:
         if group.stage == len(_STAGES):
             group.stage = 0
             group.turn = (group.turn + 1) % len(group.controllers)
-        for turn, controller in enumerate(group.controllers):
-            wanted = _STAGES[group.stage] if turn == group.turn else LightState.RED
-            changed = [index for index in controller if self.state[index] != wanted]
-            self.state[changed] = wanted
-            self.elapsed_s[changed] = 0.0
+        wanted = _STAGES[group.stage]
+        changed = [index for index in group.controllers[group.turn] if self.state[index] != wanted]
+        self.state[changed] = wanted
+        self.elapsed_s[changed] = 0.0

@@ -13,6 +13,7 @@ from carla_server.wire.stream import ACTOR_STATE_DTYPE
 from carla_server.wire.structs import ActorDescription, InvalidArgument
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.seeds import derive_seed
+from carla_server.world.traffic_lights import LightState
 
 HERE = (0.0, 0.0, 0.3, 0.0, 0.0, 0.0)
 CAMERA = ActorDescription(0, "sensor.camera.rgb", (("image_size_x", 1, "32.0"), ("image_size_y", 1, "18")))
@@ -46,10 +47,14 @@ def test_a_vehicle_row_shows_control_limit_and_light(make_world):
     world = make_world()
     vehicle = world.spawn(car(), (40.0, 0.0, 0.1, 0.0, 0.0, 0.0))
     world.vehicles.set_control(vehicle.actor_id, (0.0, 0.25, 1.0, 0, 0, 0, 0))
+    world.lights.set_state(0, LightState.RED)
     row = states(world.tick(0.05, {}))[vehicle.actor_id]
     assert row["vehicle_throttle_steer_brake"].tolist() == [0.0, 0.25, 1.0]
     assert row["vehicle_speed_limit_kmh"] == 50.0
-    assert (row["vehicle_has_light"], row["vehicle_light_id"], row["vehicle_light_state"]) == (1, 1, 2)
+    assert (row["vehicle_has_light"], row["vehicle_light_id"], row["vehicle_light_state"]) == (1, 1, 0)
+    world.lights.set_state(0, LightState.GREEN)
+    row = states(world.tick(0.05, {}))[vehicle.actor_id]
+    assert (row["vehicle_has_light"], row["vehicle_light_id"], row["vehicle_light_state"]) == (0, 0, 2)
 
 
 def test_a_new_episode_resets_time_and_actors_but_not_the_frame(make_world, tiny_town):

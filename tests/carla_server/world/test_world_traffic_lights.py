@@ -51,6 +51,15 @@ def test_a_set_state_holds_until_the_next_change(lights):
     assert lights.state[0] == LightState.YELLOW
 
 
+def test_a_light_that_was_set_green_stays_so_until_its_own_controller_has_its_turn(lights):
+    lights.set_state(1, LightState.GREEN)
+    run(lights, 14.9)
+    assert lights.state.tolist() == [LightState.RED, LightState.GREEN]
+    assert lights.elapsed_s[1] == pytest.approx(14.9)
+    run(lights, 10.2)
+    assert lights.state.tolist() == [LightState.RED, LightState.YELLOW]
+
+
 def test_a_changed_green_time_is_kept_by_the_whole_controller(lights):
     lights.set_time(0, LightState.GREEN, 1.0)
     run(lights, 1.05)
@@ -65,14 +74,14 @@ def test_reset_starts_with_the_first_controller(lights):
     assert not lights.elapsed_s.any()
 
 
-def lights_seen(town, *poses):
-    """Actor id of the light that a car at each pose is at; the town's lights have 7 and 8, both are red."""
+def lights_seen(town, *poses, shown=LightState.RED):
+    """Actor id of the light that a car at each pose is at; the town's lights have 7 and 8 and show the same."""
     fleet = VehicleFleet()
     for actor_id, (x, y, z, yaw_deg) in enumerate(poses, start=1):
         fleet.add(actor_id, CAR, (x, y, z, 0.0, yaw_deg, 0.0))
-    ids, states = np.array((7, 8), np.uint32), np.full(2, int(LightState.RED), np.uint8)
+    ids, states = np.array((7, 8), np.uint32), np.full(2, int(shown), np.uint8)
     seen, state = Regulation(town.traffic_lights, ()).seen_by(fleet, ids, states, 0.0)
-    assert state.tolist() == [int(LightState.RED if light else LightState.GREEN) for light in seen]
+    assert state.tolist() == [int(shown if light else LightState.GREEN) for light in seen]
     return seen.tolist()
 
 
@@ -81,6 +90,12 @@ def test_a_vehicle_is_at_the_light_whose_box_holds_it_and_only_along_the_lane(ti
     assert lights_seen(tiny_town, *((*place, 0.0) for place in places)) == [7, 7, 0, 8, 0]
     assert lights_seen(tiny_town, *((*place, 90.0) for place in places)) == [0, 0, 0, 0, 0]
     assert lights_seen(tiny_town) == []
+
+
+def test_a_green_light_holds_nobody(tiny_town):
+    assert lights_seen(tiny_town, (40.0, 0.0, 0.0, 0.0), shown=LightState.GREEN) == [0]
+    assert lights_seen(tiny_town, (40.0, 0.0, 0.0, 0.0), shown=LightState.YELLOW) == [7]
+    assert lights_seen(tiny_town, (40.0, 0.0, 0.0, 0.0), shown=LightState.OFF) == [7]
 
 
 def test_a_vehicle_far_from_all_lights_is_at_none(tiny_town):
