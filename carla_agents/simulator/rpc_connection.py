@@ -62,3 +62,16 @@ class RpcConnection:
     def close(self) -> None:
         """Closes the socket; safe to repeat."""
         self._socket.close()
+
+
+def call_once(host: str, port: int, timeout_s: float, name: str, *arguments: Any) -> Any:
+    """One call over a connection of its own.
+
+    Raises:
+        NothingListens, Refused, NotACarlaServer: as `RpcConnection` does.
+    """
+    connection = RpcConnection(host, port, timeout_s)
+    try:
+        return connection.call(name, *arguments)
+    finally:
+        connection.close()

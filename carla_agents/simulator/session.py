@@ -12,6 +12,7 @@ import carla
 from carla_agents.simulator.config import SimulatorConfig
 from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.errors import (
+    ConnectionFailed,
     ServerLost,
     SimulatorError,
     SpawnFailed,
@@ -20,11 +21,14 @@ from carla_agents.simulator.errors import (
 )
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.probe import ServerInfo, probe
+from carla_agents.simulator.rpc_connection import call_once
 from carla_agents.simulator.traffic_manager import OwnTrafficManager
 from carla_agents.simulator.walker_lights import settle_walkers
 from carla_agents.simulator.weather import WEATHER_FIELDS, change_weather
 
 __all__ = ["WEATHER_FIELDS", "Session", "SimulatorConfig"]
+
+_COUNT_IDS_ANEW = "count_ids_anew"
 
 
 class Session:
@@ -225,6 +229,9 @@ class Session:
                 if not self._walkers_settled:
                     settle_walkers(self.world)
                     self._walkers_settled = True
+                if _COUNT_IDS_ANEW in self.server_info.extensions:
+                    address = (self.config.host, self.config.port or 0, self.config.timeout_s)
+                    call_once(*address, f"syndiff.{_COUNT_IDS_ANEW}")
                 self.world = self.client.reload_world(False)
             else:
                 self.world.reset_all_traffic_lights()
@@ -314,6 +321,8 @@ class Session:
 
     def _fault(self, error: RuntimeError) -> SimulatorError:
         address = f"{self.config.host}:{self.config.port}"
+        if isinstance(error, ConnectionFailed):
+            return ServerLost(f"the server at {address} is gone: {error}{self._what_now()}")
         if self._server is not None and not self._server.is_alive():
             reason = self._server.log_tail() or error
             return ServerLost(f"the embedded server at {address} died: {reason}{self._what_now()}")

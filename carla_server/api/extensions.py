@@ -16,7 +16,7 @@ from carla_server.wire.structs import InvalidArgument, read_array, read_id, read
 from carla_server.world.actors import Sensor
 from carla_server.world.weather import read_weather
 
-EXTENSIONS: tuple[str, ...] = ("relight",)
+EXTENSIONS: tuple[str, ...] = ("relight", "count_ids_anew")
 """Names of the optional services of this server: the procedure is `syndiff.<name>`."""
 
 
@@ -30,6 +30,14 @@ def capabilities(simulator: Simulator) -> dict:
         "map": world.town.name,
         "style": simulator.style,
     }
+
+
+def count_ids_anew(simulator: Simulator) -> None:
+    """The next episode numbers its actors as the server's first one did, so that records of equal drives are equal.
+
+    CARLA goes on counting, and so does this server unasked: whoever asks must hold no actor of the present episode.
+    """
+    simulator.world.count_ids_anew = True
 
 
 def relight(simulator: Simulator, actor_id: Any, frame: Any, conditions: Any) -> list:
@@ -64,4 +72,5 @@ def _read_condition(value: Any) -> RelitCondition:
 
 PROCEDURES: Mapping[str, Procedure] = MappingProxyType(
     {f"syndiff.{handler.__name__}": Procedure.of(handler, Returns.VALUE) for handler in (capabilities, relight)}
+    | {"syndiff.count_ids_anew": Procedure.of(count_ids_anew, Returns.VOID)}
 )

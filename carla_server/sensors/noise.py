@@ -24,7 +24,7 @@ def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
 
     Args:
         world: gives the run's seed and the tick's number in the episode (a reloaded world measures the same again).
-        sensor: gives its id and its `noise_seed` attribute.
+        sensor: gives its number among the episode's actors and its `noise_seed` attribute.
         stddev: (N,) standard deviations; where all are 0 nothing is drawn.
 
     Returns:
@@ -38,4 +38,5 @@ def gaussian(world: World, sensor: Sensor, stddev: np.ndarray) -> np.ndarray:
 def generator(world: World, sensor: Sensor) -> np.random.Generator:
     """Source of a sensor's random numbers in this tick; every call starts the same sequence."""
     noise_seed = sensor.attributes.get("noise_seed", "0")
-    return np.random.default_rng(derive_seed(world.seed, sensor.type_id, sensor.actor_id, noise_seed, world.ticks))
+    number = sensor.actor_id - world.first_id
+    return np.random.default_rng(derive_seed(world.seed, sensor.type_id, number, noise_seed, world.ticks))

@@ -51,6 +51,8 @@ class Population(ABC):
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         town: the map without what is hidden of its scenery; whole_town: with all of it.
         hidden_scenery: instance numbers of what is hidden.
+        count_ids_anew: the next episode numbers its actors from the beginning, as the first one did.
+        first_id: id of the first actor that a client may spawn in this episode.
         obstacle_tags: SemanticTag of each of the town's obstacles.
     """
 
@@ -59,6 +61,8 @@ class Population(ABC):
         self.frame = 0
         self.actors_changed = 0
         self._next_stream_id = WORLD_STREAM_ID + 1
+        self._next_actor_id = 0
+        self.count_ids_anew = False
         self._enter(town)
 
     def _enter(self, town: Town) -> None:
@@ -86,7 +90,10 @@ class Population(ABC):
         self._props: set[int] = set()
         self.actors.update((actor.actor_id, actor) for actor in spawning.make_furniture(town))
         self.spectator = self.actors[len(self.actors)]
-        self._next_actor_id = self.spectator.actor_id + 1
+        # As in CARLA ids go on over episodes: a client may still destroy what it holds of the one before.
+        lowest_id = self.spectator.actor_id + 1
+        self.first_id = lowest_id if self.count_ids_anew else max(self._next_actor_id, lowest_id)
+        self._next_actor_id, self.count_ids_anew = self.first_id, False
         self._sort_actors()
 
     def spawn(

@@ -57,6 +57,18 @@ def test_a_vehicle_row_shows_control_limit_and_light(make_world):
     assert (row["vehicle_has_light"], row["vehicle_light_id"], row["vehicle_light_state"]) == (0, 0, 2)
 
 
+def test_ids_go_on_over_episodes_unless_somebody_asks_for_those_of_the_first_one(make_world, tiny_town):
+    world = make_world()
+    first = world.spawn(car(), HERE).actor_id
+    world.begin_episode(tiny_town)
+    assert world.spawn(car(), HERE).actor_id == first + 1
+    world.count_ids_anew = True
+    world.begin_episode(tiny_town)
+    assert world.spawn(car(), HERE).actor_id == first
+    world.begin_episode(tiny_town)
+    assert world.spawn(car(), HERE).actor_id == first + 1
+
+
 def test_a_new_episode_resets_time_and_actors_but_not_the_frame(make_world, tiny_town):
     world = make_world()
     first_episode = world.episode_id
