@@ -63,6 +63,18 @@ def test_the_same_commands_after_a_reset_give_the_same_states(session: Session) 
     ]
 
 
+def test_a_reset_counts_ids_anew_and_a_reload_by_the_plain_client_does_not(session: Session) -> None:
+    session.reset()
+    first = spawn_car(session).id
+    session.reset()
+    assert spawn_car(session).id == first
+    session.destroy([session.world.get_actor(first)])
+    session.world = session.client.reload_world(False)
+    assert spawn_car(session).id == first + 1
+    session.reset()
+    assert spawn_car(session).id == first
+
+
 def test_an_unknown_blueprint_is_named_with_what_exists(session: Session) -> None:
     with pytest.raises(SpawnFailed, match=r"no blueprint 'vehicle\.warp\.drive'; it has \['vehicle\."):
         session.spawn("vehicle.warp.drive", carla.Transform())

@@ -109,9 +109,12 @@ def test_a_file_that_is_no_map_is_refused_by_name(map_client, name):
 def test_a_reload_keeps_the_map_and_starts_afresh(map_client):
     world = map_client.load_world("Town03")
     blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
-    world.spawn_actor(blueprint, world.get_map().get_spawn_points()[0])
+    first = world.spawn_actor(blueprint, world.get_map().get_spawn_points()[0])
     again = map_client.reload_world()
     assert again.id != world.id
+    # Who still holds an actor of the world before must not hit another one with its id.
+    assert again.spawn_actor(blueprint, again.get_map().get_spawn_points()[0]).id > first.id
+    again = map_client.reload_world()
     assert again.get_map().name == "Carla/Maps/Town03"
     assert len(again.get_actors().filter("vehicle.*")) == 0
 

@@ -25,7 +25,7 @@ class Scene:
         self.sensor = Sensor(
             9, ActorDescription(0, "sensor.camera.dvs", ()), (0.0,) * 6, attributes=defaults | text, family="dvs"
         )
-        self.world = SimpleNamespace(seed=seed, ticks=0, elapsed_s=0.0)
+        self.world = SimpleNamespace(seed=seed, ticks=0, first_id=1, elapsed_s=0.0)
         self.camera = EventCamera(self.sensor)
 
     def show(self, grey: np.ndarray | int) -> np.ndarray:

@@ -42,7 +42,7 @@ class Drive:
     """A world with one car (id 1) and perhaps a second (id 2), stepped by hand."""
 
     def __init__(self, *poses: tuple[float, ...], obstacles: tuple[Box, ...] = ()) -> None:
-        self.seed, self.ticks, self.layout = 5, 0, LAYOUTS["0.9.16"]
+        self.seed, self.ticks, self.layout, self.first_id = 5, 0, LAYOUTS["0.9.16"], 1
         self.vehicles, self.walkers = VehicleFleet(), WalkerFleet()
         self.collisions = CollisionWorld(obstacles, [SemanticTag.BUILDINGS] * len(obstacles))
         self.town = SimpleNamespace(opendrive=ROADLESS)
