@@ -42,6 +42,37 @@ def test_an_unloaded_layer_is_gone_for_rays_and_collisions_and_comes_back(world)
         world.spawn_actor(library.find("vehicle.audi.tt"), inside)
 
 
+def test_boxes_of_the_level_are_those_of_what_is_there_actors_included(world):
+    library, label = world.get_blueprint_library(), carla.CityObjectLabel
+    parked, houses = len(world.get_level_bbs(label.Car)), len(world.get_level_bbs(label.Buildings))
+    place = world.get_map().get_spawn_points()[5]
+    car = world.spawn_actor(library.find("vehicle.audi.tt"), place)
+    where = carla.Transform(world.get_random_location_from_navigation() + carla.Location(z=1.0))
+    walker = world.spawn_actor(library.find("walker.pedestrian.0001"), where)
+    world.tick()
+    assert len(world.get_level_bbs(label.Car)) == parked + 1
+    own = min(world.get_level_bbs(label.Car), key=lambda box: box.location.distance(car.get_location()))
+    true = car.bounding_box
+    assert own.extent.distance(true.extent) < 1e-4
+    assert own.location.distance(car.get_transform().transform(true.location)) < 1e-2
+    assert abs((own.rotation.yaw - car.get_transform().rotation.yaw + 180.0) % 360.0 - 180.0) < 1e-2
+    assert own.actor_id == car.id
+    (person,) = world.get_level_bbs(label.Pedestrians)
+    assert person.location.distance(walker.get_location()) < 1e-2
+    every = len(world.get_level_bbs(label.Any))
+    world.enable_environment_objects({biggest(world).id}, False)
+    world.tick()
+    assert len(world.get_level_bbs(label.Buildings)) == houses - 1
+    assert len(world.get_level_bbs(label.Any)) == every - 1
+    world.unload_map_layer(BUILDINGS)
+    world.tick()
+    assert not world.get_level_bbs(label.Buildings)
+    assert len(world.get_environment_objects(label.Buildings)) == houses, "so that they can be switched on again"
+    world.load_map_layer(BUILDINGS)
+    world.tick()
+    assert len(world.get_level_bbs(label.Buildings)) == houses
+
+
 def on_road(world):
     place = world.get_map().get_spawn_points()[5].location
     return place.x, place.y, place.z
