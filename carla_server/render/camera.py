@@ -10,7 +10,8 @@ import numpy as np
 NEAR_M = 0.15
 FAR_M = 1000.0
 """CARLA's depth camera saturates at 1 km."""
-_MAX_SIDE_PX = 8192
+MAX_SIDE_PX = 8192
+MAX_FOV_DEG = 170.0
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class CameraView:
 
     def __post_init__(self) -> None:
         for name in ("width_px", "height_px"):
-            if not 1 <= getattr(self, name) <= _MAX_SIDE_PX:
-                raise ValueError(f"{name} must be in [1, {_MAX_SIDE_PX}], got {getattr(self, name)}")
-        if not 1.0 <= self.fov_deg <= 170.0:
-            raise ValueError(f"fov_deg must be in [1, 170], got {self.fov_deg}")
+            if not 1 <= getattr(self, name) <= MAX_SIDE_PX:
+                raise ValueError(f"{name} must be in [1, {MAX_SIDE_PX}], got {getattr(self, name)}")
+        if not 1.0 <= self.fov_deg <= MAX_FOV_DEG:
+            raise ValueError(f"fov_deg must be in [1, {MAX_FOV_DEG:g}], got {self.fov_deg}")
 
     @property
     def half_width(self) -> float:

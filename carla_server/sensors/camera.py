@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carla_server.render.camera import FAR_M, CameraView
+from carla_server.render.camera import FAR_M, MAX_FOV_DEG, MAX_SIDE_PX, CameraView
 from carla_server.render.captions import write_captions
 from carla_server.render.failure import DrawingFailed
 from carla_server.render.lens import DEFAULT_LENS, Lens
@@ -23,12 +23,12 @@ from carla_server.sensors.exposure import expose, exposure_curve, lens_of
 from carla_server.sensors.motion_blur import MotionBlur, motion_blur_of
 from carla_server.sensors.optical_flow import Instant, optical_flow
 from carla_server.sensors.picture_source import PictureSource
+from carla_server.sensors.ranges import Range, read_ranges
 from carla_server.sensors.relighting import DrawnInstant, RelitCondition, check_size, relit_pictures
 from carla_server.sensors.shared_renderer import SharedRenderer
 from carla_server.wire.stream import Buffer, pack_image_header
 from carla_server.wire.structs import InvalidArgument, Pose
 from carla_server.world.actors import Sensor
-from carla_server.world.spawning import number
 
 if TYPE_CHECKING:
     from carla_server.roads.town import Town
@@ -47,6 +47,11 @@ OUTPUTS_OF_FAMILY: Mapping[str, frozenset[str]] = {
 }
 """Family of camera -> pictures of the renderer that it is made of."""
 _MEASURING_LIGHT = ("rgb", "dvs")
+_VIEW_RANGES = {
+    "image_size_x": Range(1.0, MAX_SIDE_PX),
+    "image_size_y": Range(1.0, MAX_SIDE_PX),
+    "fov": Range(1.0, MAX_FOV_DEG),
+}
 
 
 @dataclass
@@ -73,17 +78,10 @@ class _Camera:
         Raises:
             InvalidArgument: one is out of range.
         """
-        attributes, lit = sensor.attributes, sensor.family in _MEASURING_LIGHT
-        try:
-            view = CameraView(
-                int(number(attributes["image_size_x"], "image_size_x")),
-                int(number(attributes["image_size_y"], "image_size_y")),
-                number(attributes["fov"], "fov"),
-            )
-        except ValueError as error:
-            raise InvalidArgument(f"{sensor.type_id}: {error}") from error
+        lit = sensor.family in _MEASURING_LIGHT
+        of_view = read_ranges(sensor, _VIEW_RANGES)
         return cls(
-            view,
+            CameraView(int(of_view["image_size_x"]), int(of_view["image_size_y"]), of_view["fov"]),
             lens_of(sensor) if lit else DEFAULT_LENS,
             exposure_curve(sensor) if lit else None,
             EventCamera(sensor) if sensor.family == "dvs" else None,

@@ -233,8 +233,10 @@ def _trigger(site: TrafficLightSite | SignSite) -> BoundingBox:
 
 
 def _color(text: str) -> tuple[int, int, int]:
-    parts = text.split(",")
-    values = [int(number(part, "color")) for part in parts]
-    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
+    try:
+        red, green, blue = (int(float(part)) for part in text.split(","))
+    except (ValueError, OverflowError):
+        red = green = blue = -1
+    if not all(0 <= value <= 255 for value in (red, green, blue)):
         raise InvalidArgument(f"attribute color is {text!r}, it must be 'r,g,b' with numbers 0..255")
-    return values[0], values[1], values[2]
+    return red, green, blue

@@ -196,8 +196,8 @@ def test_a_machine_without_gl_refuses_cameras_with_the_reason_and_goes_on(make_w
     [
         (ActorDescription(0, "vehicle.tesla.model4", ()), "model3"),
         (ActorDescription(0, "sensor.camera.rgb", (("fov", 2, "wide"),)), "fov"),
-        (ActorDescription(0, "sensor.camera.rgb", (("fov", 2, "179"),)), "fov_deg"),
-        (ActorDescription(0, "vehicle.audi.tt", (("color", 4, "red"),)), "color"),
+        (ActorDescription(0, "sensor.camera.rgb", (("fov", 2, "179"),)), "fov of sensor.camera.rgb is 179"),
+        (ActorDescription(0, "vehicle.audi.tt", (("color", 4, "red"),)), "color is 'red', it must be 'r,g,b'"),
     ],
 )
 def test_an_impossible_actor_is_refused_by_name(make_world, description, told):
