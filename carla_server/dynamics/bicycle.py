@@ -21,6 +21,10 @@ from carla_server.compiled import compiled
 SLIP_SPEED_MPS = 1.0
 """Speed below which slip angles are computed as if the vehicle rolled this fast."""
 
+SPIN_RAD = 0.05
+"""Turn in a substep from which a vehicle spins rather than drives. A substep turns the velocity by a little more
+than its length allows, by a quarter of the squared turn: nothing while driving, but a spin would become speed."""
+
 IMPLICITNESS = 0.5
 """The trapezoidal rule: order 2, stable for any step of a damped system."""
 
@@ -144,5 +148,9 @@ def advance(forces, forward, right, yaw_rate, delta_s, substeps):
         forward = rolled
         right = right + change_right
         yaw_rate = yaw_rate + change_turn
+        turned = h * mid_turn
+        if abs(turned) > SPIN_RAD:
+            shrink = 1.0 / math.sqrt(1.0 + 0.5 * turned * turned)
+            forward, right = shrink * forward, shrink * right
     share = 1.0 / substeps
     return forward, right, yaw_rate, sum_forward * (0.5 * share), sum_right * share, sum_turn * share

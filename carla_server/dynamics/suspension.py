@@ -10,6 +10,13 @@ from carla_server.roads.height_field import height_at_m
 TRAVEL_M = 0.08
 """Height above the resting height up to which the wheels still touch the ground."""
 
+BUMP_STOP_M = 0.5
+"""Springs push no harder than pressed by this much: a vehicle put into the ground comes up and is not thrown."""
+
+BURIED_M = 10.0
+"""A vehicle deeper below the ground than any bank is high is under it and falls, as in CARLA; clients hide vehicles
+there, and it must not come up between the others."""
+
 HEAVE_RADPS = 14.0
 """Natural frequency of the body on its springs."""
 
@@ -62,12 +69,11 @@ def heave(height_m, climb_mps, ground_m, ground_climb_mps, gravity_mps2, delta_s
     gap_m = height_m - rest_m
     stiffness = HEAVE_RADPS * HEAVE_RADPS * delta_s
     softness = 1.0 / (1.0 + 2.0 * HEAVE_RADPS * delta_s + stiffness * delta_s)
-    damped = (climb_mps - ground_climb_mps - stiffness * gap_m) * softness
+    damped = (climb_mps - ground_climb_mps - stiffness * max(gap_m, -BUMP_STOP_M)) * softness
     sprung = max(damped + ground_climb_mps, falling)
-    airborne = gap_m > TRAVEL_M and fallen_m > ground_m + 0.5 * TRAVEL_M
-    climb = falling if airborne else sprung
-    height = max(height_m + climb * delta_s, ground_m - TRAVEL_M)
-    return height, climb, 0.0 if airborne else 1.0
+    if gap_m < -BURIED_M or (gap_m > TRAVEL_M and fallen_m > ground_m + 0.5 * TRAVEL_M):
+        return fallen_m, falling, 0.0
+    return max(height_m + sprung * delta_s, ground_m - TRAVEL_M), sprung, 1.0
 
 
 @compiled

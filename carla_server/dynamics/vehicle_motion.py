@@ -20,6 +20,12 @@ from carla_server.roads.height_field import HEIGHT_FIELD
 SUBSTEP_S = 0.0255
 """Longest planar substep: two per 0.05 s tick."""
 
+TURN_PER_SUBSTEP_RAD = 0.25
+"""Who spins faster than this in a substep gets more of them: longer ones would turn spin into speed."""
+
+FASTEST_SPIN_RADPS = math.radians(3600.0)
+"""Bodies of Unreal turn no faster unless they are told to."""
+
 ANTILOCK_SHARE = 0.95
 """Brakes and drive use at most this share of the grip, as anti-lock and traction control do."""
 
@@ -96,12 +102,13 @@ def _move(car, p, steering, acceleration, lever, field, delta_s):
     world_y += car.force_y_n * push
     climb += car.force_z_n * push
     yaw_rate += car.torque_z_nm * push / p.gyration2_m2
+    yaw_rate = min(max(yaw_rate, -FASTEST_SPIN_RADPS), FASTEST_SPIN_RADPS)
     cosine, sine = car.heading_x, car.heading_y
     forward = world_x * cosine + world_y * sine
     right = world_y * cosine - world_x * sine
     driven = _drive(car, p, steering, acceleration, lever, abs(forward), delta_s)
     forces = driven.forces
-    substeps = max(1, math.ceil(delta_s / SUBSTEP_S))
+    substeps = max(1, math.ceil(delta_s / SUBSTEP_S), math.ceil(abs(yaw_rate) * delta_s / TURN_PER_SUBSTEP_RAD))
     forward, right, yaw_rate, mean_forward, mean_right, mean_turn = advance(
         forces, forward, right, yaw_rate, delta_s, substeps
     )

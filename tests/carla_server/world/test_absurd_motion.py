@@ -48,3 +48,54 @@ def test_a_car_in_absurd_motion_harms_nobody_else(absurd):
         beside.tick(0.05, ())
     assert np.array_equal(beside.vehicles.state[0], alone.vehicles.state[0])
     assert np.isfinite(beside.vehicles.state[0]).all()
+
+
+@pytest.fixture
+def street():
+    """A world with one car that has come to rest on a street, and where it stands."""
+    town = load_town("TownGrid")
+    world, place = World(town, seed=1), tuple(town.spawn_points[0].tolist())
+    car = world.spawn(CAR, place).actor_id
+    for _ in range(40):
+        world.tick(0.05, ())
+    return world, car, place
+
+
+def ticked(world, ticks):
+    """Speed along the ground and height of the only car after each tick."""
+    seen = []
+    for _ in range(ticks):
+        world.tick(0.05, ())
+        x, y, _ = world.vehicles.velocity_mps[0]
+        seen.append((float(np.hypot(x, y)), float(world.vehicles.position_m[0, 2])))
+    return np.array(seen).T
+
+
+@pytest.mark.parametrize("spin_degps", [300.0, 1000.0, 3600.0, 1e6])
+@pytest.mark.parametrize("speed_mps", [0.0, 20.0])
+def test_a_spinning_car_slides_to_a_stop_and_gains_no_speed(street, spin_degps, speed_mps):
+    world, car, place = street
+    ahead = np.radians(place[4])
+    world.vehicles.set_velocity(car, (speed_mps * np.cos(ahead), speed_mps * np.sin(ahead), 0.0))
+    world.vehicles.set_angular_velocity(car, (0.0, 0.0, np.radians(spin_degps)))
+    speed, height = ticked(world, 300)
+    assert speed.max() < max(1.5 * speed_mps, 1.0)
+    assert speed[-1] < 0.5 * speed_mps + 0.01
+    assert np.abs(height).max() < 0.5
+
+
+@pytest.mark.parametrize("depth_m", [0.3, 1.0, 5.0])
+def test_a_car_put_into_the_ground_comes_up_and_is_not_thrown(street, depth_m):
+    world, car, (x, y, _, _, yaw, _) = street
+    world.vehicles.set_pose(car, (x, y, -depth_m, 0.0, yaw, 0.0))
+    _, height = ticked(world, 60)
+    assert height.max() < 0.1
+    assert abs(height[-1]) < 0.01
+
+
+def test_a_car_hidden_far_below_the_ground_does_not_come_up(street):
+    world, car, (x, y, _, _, yaw, _) = street
+    world.vehicles.set_pose(car, (x, y, -100.0, 0.0, yaw, 0.0))
+    _, height = ticked(world, 60)
+    assert (np.diff(height) < 0.0).all()
+    assert height[-1] == pytest.approx(-100.0 - 0.5 * 9.81 * 3.0**2, rel=0.05)
