@@ -35,6 +35,8 @@ _FACTORS_ONLY_2: dict[InfractionKind, float] = {
     InfractionKind.SCENARIO_TIMEOUT: 0.70,
     InfractionKind.YIELD_EMERGENCY: 0.70,
 }
+_STANDING_FACTOR = 0.70
+"""For a pace of 0 % of the traffic's. Written and reckoned as the leaderboard does, so that sixth digits agree."""
 _SUMMANDS_2_1: dict[InfractionKind, float] = {
     InfractionKind.COLLISION_PEDESTRIAN: 1.00,
     InfractionKind.COLLISION_VEHICLE: 0.70,
@@ -79,7 +81,7 @@ def infraction_penalty(infractions: Iterable[Infraction], metric: Metric = Metri
         elif kind is InfractionKind.MIN_SPEED:
             shortfall = 1.0 - min(percentage or 0.0, 100.0) / 100.0
             if metric is Metric.V2_0:
-                product *= 1.0 - 0.3 * shortfall
+                product *= 1.0 - (1.0 - _STANDING_FACTOR) * shortfall
             elif metric is Metric.V2_1:
                 total += 0.40 * shortfall
         elif metric is Metric.V2_1:
