@@ -77,6 +77,7 @@ class RouteIndexer:
             total = content["_checkpoint"]["progress"][1]
             records = content["_checkpoint"]["records"]
             status = content["entry_status"]
+            names = [record["route_id"] for record in records]
         except (KeyError, IndexError, TypeError):
             raise ResumeError(
                 f"{endpoint} is not a result file of the Leaderboard; choose another or delete it"
@@ -86,10 +87,12 @@ class RouteIndexer:
         if total != self.total:
             raise ResumeError(f"{endpoint} is of an evaluation of {total} drives, this one has {self.total}")
         known = self.route_ids()
-        for position, record in enumerate(records):
-            if record["route_id"] != known[position]:
+        if len(names) > len(known):
+            raise ResumeError(f"{endpoint} holds {len(names)} records, this evaluation has {len(known)} drives")
+        for name, expected in zip(names, known, strict=False):
+            if name != expected:
                 raise ResumeError(
-                    f"{endpoint} holds {record['route_id']} where this evaluation drives {known[position]}; "
+                    f"{endpoint} holds {name} where this evaluation drives {expected}; "
                     "it is of other routes or another order"
                 )
         done = len(records)
