@@ -136,10 +136,12 @@ def add_actor_torque(simulator: Simulator, actor_id: Any, torque: Any) -> None:
 
 
 def set_actor_simulate_physics(simulator: Simulator, actor_id: Any, enabled: Any) -> None:
-    """Freeze or release a vehicle or walker; other actors have no physics and the call changes nothing."""
-    actor = simulator.world.actor(read_id(actor_id))
+    """Freeze or release a vehicle, walker or prop; other actors have no physics and the call changes nothing."""
+    actor, physics = simulator.world.actor(read_id(actor_id)), read_bool(enabled, "enabled")
     if isinstance(actor, Vehicle | Walker):
-        _fleet(simulator, actor_id).set_simulate_physics(actor.actor_id, read_bool(enabled, "enabled"))
+        _fleet(simulator, actor_id).set_simulate_physics(actor.actor_id, physics)
+    elif actor.type_id.startswith("static.prop.") and actor.attachment is None:
+        simulator.world.loose_props.set_physics(actor, physics)
 
 
 def set_actor_enable_gravity(simulator: Simulator, actor_id: Any, enabled: Any) -> None:

@@ -17,6 +17,7 @@ from carla_server.wire.structs import ActorDescription, InvalidArgument, Pose
 from carla_server.world import spawning
 from carla_server.world.actors import Actor, Attachment, Sensor, TrafficLight, Vehicle, Walker
 from carla_server.world.friction import FRICTION_TRIGGER, FrictionTriggers
+from carla_server.world.loose_props import LooseProps
 from carla_server.world.map_layers import without_scenery
 from carla_server.world.overlap import BoxArray, overlapping
 from carla_server.world.poses import compose, wrap_deg
@@ -47,6 +48,7 @@ class Population(ABC):
         friction: places where tyres have another friction.
         ackermann: drivers of the vehicles under Ackermann commands, by their ids.
         turned_by_hand: vehicles of which a client turned wheels, by their ids.
+        loose_props: props for which a client has switched physics on.
         in_pieces: vehicles with open doors and walkers that a client poses, by their ids; see `pieces`.
         light_ids: (n_sites,) uint32 actor ids of the town's traffic lights.
         town: the map without what is hidden of its scenery; whole_town: with all of it.
@@ -83,6 +85,7 @@ class Population(ABC):
         self.walkers = WalkerFleet()
         self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
         self.friction = FrictionTriggers()
+        self.loose_props = LooseProps()
         self.ackermann: dict[int, AckermannDriver] = {}
         self.turned_by_hand: dict[int, Vehicle] = {}
         self.in_pieces: dict[int, Vehicle | Walker] = {}
@@ -182,6 +185,7 @@ class Population(ABC):
             self.collisions.remove_prop(actor_id)
         self.in_pieces.pop(actor_id, None)
         self.friction.remove(actor_id)
+        self.loose_props.remove(actor_id)
         self._sort_actors()
 
     def actor(self, actor_id: int) -> Actor:
@@ -237,6 +241,7 @@ class Population(ABC):
             actor.attachment = replace(actor.attachment, pose=pose)
         else:
             actor.pose = (*pose[:4], wrap_deg(pose[4]), pose[5])
+            self.loose_props.moved(actor.actor_id)
             self._table.update(actor)
             if actor.collides or actor.actor_id in self._props:
                 self._place_prop(actor)

@@ -3,7 +3,7 @@
 A tick, in this order:
 
     1. frame and time go on           2. traffic lights take their turns
-    3. vehicles and walkers move      4. boxes that touch push each other, doors swing; a replay moves its actors
+    3. vehicles, walkers, props move  4. boxes that touch push each other, doors swing; a replay moves its actors
     5. attached actors follow         6. the snapshot's rows are refreshed
     7. sensors that are due measure
 """
@@ -149,6 +149,8 @@ class World(Population):
             self.friction.apply(self.vehicles)
         self.vehicles.step(delta_s, self.town.ground)
         self.walkers.step(delta_s, self.town.ground)
+        if self.loose_props:
+            self.loose_props.fall(self, delta_s)
         contacts: list[Contact] = self.collisions.step(self.vehicles, self.walkers, delta_s)
         if self.in_pieces:
             contacts += swing_doors(self, delta_s)
