@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from augment.export.onnx_graph import OnnxGraph, PictureShape, Precision, require_packages
+from augment.export.openvino_core import openvino_core
 from augment.export.sidecar import ExportError
 
 
@@ -32,7 +33,7 @@ class OpenVinoStep:
 
         if graph.precision != "fp32" or precision == "fp16":
             raise ExportError(f"openvino runs fp32 graphs in fp32 or bf16, not {graph.precision} in {precision}")
-        core = openvino.Core()
+        core = openvino_core()
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in able:
             raise ExportError(f"this CPU has no bf16 arithmetic (OpenVINO finds {', '.join(able)}); use fp32")
