@@ -19,6 +19,7 @@ a socket does not take at once waits in its outbox; a reader that lets it grow b
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import sys
@@ -134,13 +135,15 @@ class Server:
             self.selector.close()
 
     def stop(self) -> None:
-        """Leave the loop soon; safe from signal handlers and other threads."""
+        """Leave the loop soon; safe from signal handlers and other threads, and to repeat."""
         self._stopping = True
         self.wake()
 
     def wake(self) -> None:
-        """Make the loop look around now; safe from other threads."""
-        self._wake_sender.send(b"x")
+        """Make the loop look around now; safe from other threads. Without effect once the loop has ended."""
+        # A loop that is awake sees that it is to stop, and closes this socket, before `stop` comes here.
+        with contextlib.suppress(OSError):
+            self._wake_sender.send(b"x")
 
     def tick(self) -> None:
         """Advance the world by one tick and publish what it has to tell.

@@ -91,6 +91,17 @@ def test_replies_keep_the_order_of_the_requests(start):
     assert numbers == list(range(50))
 
 
+def test_a_loop_that_has_ended_may_be_woken_and_stopped_once_more():
+    server = Server("127.0.0.1", 0, 0, while_loading=long_answer)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    server.stop()
+    thread.join(20.0)
+    assert not thread.is_alive()
+    server.wake()
+    server.stop()
+
+
 def test_a_taken_port_is_named(start):
     server = start()
     with pytest.raises(PortInUse, match=str(server.rpc_port)):
