@@ -97,7 +97,7 @@ class DriverFailed(Exception):
 
     Args:
         status: the status word of the record, e.g. `Failed - Agent crashed`.
-        cause: what happened, for the log.
+        cause: what happened, for the log and the record.
     """
 
     def __init__(self, status: str, cause: str) -> None:
@@ -226,6 +226,7 @@ def drive_route(
         route.length_m,
         facts.elapsed_s,
         skipped_scenarios=tuple(skipped),
+        failure="" if failure is None else failure.cause,
     )
 
 

@@ -164,13 +164,13 @@ def _drive_until_crash(
     if key is None:
         return False
     with open_session() as session:
+        enter_town(session, next(iter(specs.values())).town)
         results.name_simulator(simulator_identity(session))
         planner = RoutePlanner(session.map)
-        town = session.map.name.split("/")[-1]
         while key is not None:
             spec = specs[key.route_id]
-            if spec.town != town:
-                raise ValueError(f"route {spec.route_id} is made for {spec.town!r}, the simulator runs {town!r}")
+            if enter_town(session, spec.town):
+                planner = RoutePlanner(session.map)
             route = planner.plan(spec.waypoints_m)
             try:
                 record = _drive_attempts(session, spec, route, key, driver, config.drive, results, on_tick, strips)
@@ -186,6 +186,18 @@ def _drive_until_crash(
                     on_drive(record, len(results.records), len(results.planned))
             key = next(waiting, None)
     return False
+
+
+def enter_town(session: Session, town: str) -> bool:
+    """Load a route's town unless the simulator runs it; returns whether it had to.
+
+    Raises:
+        SimulatorError: the simulator has no such map.
+    """
+    if session.map.name.split("/")[-1] == town.split("/")[-1]:
+        return False
+    session.load_map(town)
+    return True
 
 
 def _drive_attempts(
@@ -230,7 +242,7 @@ def drive_once(
             session, route, key, driver, config, on_tick, scenarios=spec.scenarios, on_begin=on_begin
         )
     except DriverFailed as error:
-        return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0)
+        return DriveRecord(key, error.status, 0.0, (), route.length_m, 0.0, failure=error.cause)
     if strips is not None:
         strips.write(record)
     return replace(record, pictures=driver.picture_account()) if isinstance(driver, SeesVariants) else record

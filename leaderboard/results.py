@@ -63,6 +63,7 @@ class DriveRecord:
         duration_s: simulation time.
         pictures: what became of the driver's pictures if they were augmented: frames, counts per outcome, misses.
         skipped_scenarios: what of the route file did not happen, and why.
+        failure: what the driver did that ended the drive, if it could not go on; else empty.
     """
 
     key: DriveKey
@@ -73,6 +74,7 @@ class DriveRecord:
     duration_s: float
     pictures: dict[str, int] | None = None
     skipped_scenarios: tuple[str, ...] = ()
+    failure: str = ""
 
     def score(self, metric: Metric) -> RouteScore:
         """The drive's three numbers."""
@@ -313,6 +315,7 @@ def record_from_json(content: dict[str, Any]) -> DriveRecord:
             float(content["duration_s"]),
             content.get("pictures"),
             tuple(str(reason) for reason in content.get("skipped_scenarios", ())),
+            str(content.get("failure", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"a record of the result file cannot be read: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from importlib.resources import as_file, files
@@ -17,7 +17,7 @@ from carla_agents.policies.aim import WEIGHTS_NAME, AimPolicy
 from carla_agents.policies.blank import BlankCamera
 from carla_agents.simulator.session import Session, SimulatorConfig
 from leaderboard.agent_augmentation import CameraAugmentation
-from leaderboard.agent_driver import AgentConfig, AgentDriver
+from leaderboard.agent_driver import SENSORS_INVALID, AgentConfig, AgentDriver
 from leaderboard.augmented_driver import AugmentedPolicyDriver
 from leaderboard.drive import DriveConfig, Driver, OnTick
 from leaderboard.drivers import ExpertDriver, PolicyDriver
@@ -40,12 +40,14 @@ from syndiff.commands.evaluate import Evaluate
 from syndiff.online import augmentation_identity, online_config, online_synthesizer, pictures_text, source_of
 from syndiff.progress import steps_bar
 
+_EXIT_REJECTED = 1
+
 
 def run_evaluation(options: Evaluate) -> int:
     """Evaluate and print the table; see `syndiff evaluate --help`.
 
     Returns:
-        0, or 3 if the run is partial (then no score is printed).
+        0, or 3 if the run is partial, or 1 if the agent's sensors were refused (then no score is printed).
 
     Raises:
         ValueError: options that do not go together.
@@ -60,7 +62,7 @@ def run_evaluation(options: Evaluate) -> int:
             results = _supervised(options, config, name, launches or [None])
         else:
             results = evaluate_with_progress(
-                simulator_config(options), driver, name, config, options.out, strips=strips_of_run(options)
+                simulator_config(options, config), driver, name, config, options.out, strips=strips_of_run(options)
             )
     if isinstance(driver, AgentDriver | AugmentedPolicyDriver):
         driver.close()
@@ -78,6 +80,11 @@ def run_evaluation(options: Evaluate) -> int:
     skipped = {reason for record in results.records.values() for reason in record.skipped_scenarios}
     for reason in sorted(skipped):
         print(f"scenario skipped: {reason}", file=sys.stderr)
+    for line in failure_lines(results.records.values()):
+        print(line, file=sys.stderr)
+    if any(record.status == SENSORS_INVALID for record in results.records.values()):
+        print("no score: such an entry is rejected; change the agent's sensors or --track", file=sys.stderr)
+        return _EXIT_REJECTED
     print(score_table(results.by_condition(metric)))
     pictures = pictures_text(results.records.values())
     if pictures:
@@ -86,9 +93,24 @@ def run_evaluation(options: Evaluate) -> int:
     return 0
 
 
-def simulator_config(options: Evaluate) -> SimulatorConfig:
-    """Which simulator a process of this evaluation opens."""
-    return SimulatorConfig(host=options.host, port=options.port, seed=options.seed)
+def simulator_config(options: Evaluate, config: EvaluationConfig) -> SimulatorConfig:
+    """Which simulator a process of this evaluation opens, in the town of its first route."""
+    return SimulatorConfig(
+        host=options.host,
+        port=options.port,
+        seed=options.seed,
+        map_name=selected_routes(config)[0].town,
+        map_dir=None if options.map_dir is None else str(options.map_dir),
+    )
+
+
+def failure_lines(records: Iterable[DriveRecord]) -> list[str]:
+    """One line for each way in which the driver failed, with the drives it cost."""
+    drives: dict[str, list[str]] = {}
+    for record in records:
+        if record.failure:
+            drives.setdefault(f"{record.status}: {record.failure}", []).append(str(record.key))
+    return [f"{text} ({', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''})" for text, keys in drives.items()]
 
 
 def strips_of_run(options: Evaluate) -> InfractionStrips | None:

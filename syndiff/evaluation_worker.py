@@ -21,8 +21,16 @@ from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session
 from leaderboard.criteria import TickFacts
 from leaderboard.drive import DriveView
-from leaderboard.evaluate import MAX_ATTEMPTS, drive_once, selected_routes, simulator_identity
+from leaderboard.evaluate import (
+    MAX_ATTEMPTS,
+    EvaluationConfig,
+    drive_once,
+    enter_town,
+    selected_routes,
+    simulator_identity,
+)
 from leaderboard.results import DriveKey, record_to_json
+from syndiff.commands.evaluate import Evaluate
 from syndiff.evaluation import driver_of, evaluation_config, options_from_json, simulator_config, strips_of_run
 
 _BEAT_S = 0.5
@@ -59,34 +67,33 @@ def _orders() -> Iterator[str]:
         yield arrived.get()
 
 
+def _opened(options: Evaluate, config: EvaluationConfig) -> Session:
+    simulator = simulator_config(options, config)
+    if options.port is not None:  # the supervisor's, of a CARLA that it has just started
+        simulator = replace(simulator, host="127.0.0.1", loading_timeout_s=180.0)
+    return Session.open(simulator)
+
+
 def main() -> None:
     """Serve until stdin ends."""
     voice = _Voice(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     orders = _orders()
     content = json.loads(next(orders))
-    port = content.pop("port", None)
-    options = options_from_json({**content, "port": port})
+    options = options_from_json({**content, "port": content.get("port")})
     driver, _ = driver_of(options)
     strips = strips_of_run(options)
-    simulator = simulator_config(options)
-    if port is not None:
-        simulator = replace(simulator, host="127.0.0.1", port=port, loading_timeout_s=180.0)
     try:
-        with evaluation_config(options) as config, Session.open(simulator) as session:
+        with evaluation_config(options) as config, _opened(options, config) as session:
             specs = {spec.route_id: spec for spec in selected_routes(config)}
             server_pid = session.server.pid if session.server is not None else None
-            towns = {spec.town for spec in specs.values()}
-            if len(towns) == 1 and session.map.name.split("/")[-1] not in towns:
-                session.load_map(next(iter(towns)))
-            planner, town = RoutePlanner(session.map), session.map.name.split("/")[-1]
+            planner = RoutePlanner(session.map)
             voice.say(hello=os.getpid(), server_pid=server_pid, simulator=simulator_identity(session))
             for line in orders:
                 key = DriveKey.parse(json.loads(line)["drive"])
                 spec = specs[key.route_id]
-                if spec.town != town:
-                    session.load_map(spec.town)
-                    planner, town = RoutePlanner(session.map), spec.town
+                if enter_town(session, spec.town):
+                    planner = RoutePlanner(session.map)
                 route = planner.plan(spec.waypoints_m)
                 reason = ""
                 for _ in range(MAX_ATTEMPTS):

@@ -29,6 +29,8 @@ class Evaluate:
     """Control: the same policy sees only black."""
     routes: Path | None = None
     """Route file in the leaderboard's format; without it the shipped evaluation routes of the default town."""
+    map_dir: Path | None = None
+    """Folder of further OpenDRIVE maps for the embedded simulator, for routes in towns that are not shipped."""
     route_ids: tuple[int, ...] = ()
     """Only these routes; empty drives all."""
     conditions: tuple[str, ...] = ("clear-day",)

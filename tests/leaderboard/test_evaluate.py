@@ -7,11 +7,11 @@ import pytest
 from carla_agents.simulator.errors import TrafficManagerStalled
 from carla_agents.simulator.frame import Control
 from carla_agents.simulator.session import Session, SimulatorConfig
-from leaderboard.drive import DriveConfig
+from leaderboard.drive import DriveConfig, DriverFailed
 from leaderboard.drivers import ExpertDriver
 from leaderboard.evaluate import EvaluationConfig, evaluate, headline, planned_drives, score_table, selected_routes
 from leaderboard.infractions import InfractionKind
-from leaderboard.results import DriveKey, PartialRun, ResultsError
+from leaderboard.results import DriveKey, PartialRun, Results, ResultsError
 from scenarios.generate import ROUTES_FOLDER
 from scenarios.route_files import read_routes, write_routes
 
@@ -165,6 +165,47 @@ def test_who_does_not_move_is_blocked(config, shared, tmp_path):
     assert record.status == "Failed - Agent got blocked"
     assert record.route_completion_pct < 2.0
     assert results.summary().success_count == 0
+
+
+def test_routes_of_two_towns_are_driven_each_in_its_own(config, shared, tmp_path):
+    ring = read_routes(ROUTES_FOLDER / "town_ring_empty.xml")[0]
+    path = tmp_path / "two_towns.xml"
+    path.write_text(write_routes([selected_routes(config)[0], ring]))
+    both = replace(config, routes_path=path, drive=replace(config.drive, cars=0))
+    towns = []
+
+    class Parked(Fixed):
+        def begin(self, session, ego, route, seed):
+            towns.append(session.map.name.split("/")[-1])
+
+    results = evaluate(lambda: shared, Parked(Control(brake=1.0)), "parked", both, tmp_path / "r.json")
+    assert towns == ["TownGrid", "TownRing"]
+    assert {record.status for record in results.records.values()} == {"Failed - Agent got blocked"}
+    # Resumed or not, the file names the town of its first route.
+    assert results.simulator["map"] == "TownGrid"
+    done = evaluate(lambda: shared, Parked(Control(brake=1.0)), "parked", both, tmp_path / "r.json")
+    assert done.records == results.records
+
+
+def test_the_record_says_what_a_driver_did_that_failed(config, shared, tmp_path):
+    class Failing(Fixed):
+        begun = 0
+
+        def begin(self, session, ego, route, seed):
+            self.begun += 1
+            if self.begun == 2:
+                raise DriverFailed("Failed - Agent couldn't be set up", "OSError: no such weights")
+
+        def control(self, view):
+            raise DriverFailed("Failed - Agent crashed", "ZeroDivisionError: division by zero")
+
+    path = tmp_path / "r.json"
+    evaluate(lambda: shared, Failing(Control()), "failing", replace(config, drive=DriveConfig(cars=0)), path)
+    told = [(record.status, record.failure) for record in Results.read(path).records.values()]
+    assert told == [
+        ("Failed - Agent crashed", "ZeroDivisionError: division by zero"),
+        ("Failed - Agent couldn't be set up", "OSError: no such weights"),
+    ]
 
 
 def test_who_only_accelerates_hits_something_or_leaves_the_route(config, shared, tmp_path):
