@@ -25,6 +25,8 @@ _ROUTE = re.compile(r"(?:RouteScenario_)?(\d+)(?:_rep(\d+))?")
 UNKNOWN_PLACE = (math.nan, math.nan, math.nan)
 """Position of an event whose message names none."""
 
+_NO_OUTCOME = ("Failed - Simulation crashed", "Failed - Agent's sensors were invalid")
+"""What official files score with zero although nobody drove: such a drive counts as missing here."""
 _METRICS = {"1.0": Metric.V1_0, "2.x": Metric.V2_0, "bench2drive": Metric.V2_0}
 
 
@@ -82,6 +84,7 @@ def _official(path: Path, content: Mapping[str, Any]) -> Ingested:
     records: dict[DriveKey, DriveRecord] = {}
     types: dict[DriveKey, str] = {}
     doubts: list[str] = []
+    crashed: list[str] = []
     seen: Counter[tuple[int, str]] = Counter()
     for number, row in enumerate(rows):
         try:
@@ -89,6 +92,9 @@ def _official(path: Path, content: Mapping[str, Any]) -> Ingested:
             given = float(row["scores"]["score_composed"])
         except (KeyError, TypeError, ValueError) as error:
             raise ResultsError(f"{path}, record {number}: {type(error).__name__}: {error}") from error
+        if record.status in _NO_OUTCOME:
+            crashed.append(f"{record.key} ({record.status})")
+            continue
         if record.key in records:
             raise ResultsError(f"{path} holds drive {record.key} twice")
         records[record.key] = record
@@ -99,9 +105,9 @@ def _official(path: Path, content: Mapping[str, Any]) -> Ingested:
             doubts.append(f"{record.key}: the file says {given:g}, its events make {computed:.3f}")
     progress = checkpoint.get("progress") or [] if isinstance(checkpoint, dict) else []
     total = int(progress[1]) if len(progress) == 2 else len(rows)
-    missing = max(0, total - len(rows))
+    missing = max(0, total - len(rows)) + len(crashed)
     known = {"sensors": content.get("sensors", []), "entry_status": content.get("entry_status", "")}
-    return Ingested(path, origin, records, (), missing, types, known, tuple(doubts))
+    return Ingested(path, origin, records, tuple(crashed), missing, types, known, tuple(doubts))
 
 
 def _origin(content: Mapping[str, Any], rows: list[Any]) -> str:

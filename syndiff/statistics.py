@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -195,12 +196,17 @@ class Report:
             lines.append(f"efficiency {pace:.1f} % of the surrounding traffic's speed")
         return lines
 
+    def failures_text(self) -> str:
+        """How many drives failed, by their status."""
+        counts = Counter(record.status for record in self._records.values() if record.status.startswith("Failed"))
+        return ", ".join(f"{count} x {status}" for status, count in counts.most_common())
+
     def text(self) -> str:
         """What goes to the terminal."""
         lines = [*_columns(*self.condition_table()), ""]
         header, rows = self.infraction_table()
         lines += [*_columns(header, rows), ""] if rows else ["no infractions", ""]
-        lines += [line for line in (self.comparison_text(), *self.bench2drive_text()) if line]
+        lines += [line for line in (self.comparison_text(), *self.bench2drive_text(), self.failures_text()) if line]
         pictures = pictures_text(self._records.values())
         return "\n".join([*lines, *([pictures] if pictures else []), self.headline()])
 
@@ -211,6 +217,8 @@ class Report:
         page.notice(self.headline())
         if self.comparison is not None:
             page.paragraph(f"{self.comparison_text()} (baseline: {baseline}).")
+        if self.failures_text():
+            page.paragraph(f"{self.failures_text()}.")
         page.heading("Per condition")
         page.table(*self.condition_table())
         pictures = pictures_table(self._records.values())

@@ -47,6 +47,32 @@ def test_a_partial_run_prints_no_score(tmp_path, capsys):
     assert main(["stats", str(official)]) == 3
 
 
+def test_a_drive_without_an_outcome_is_missing_and_not_a_zero(tmp_path, capsys):
+    statuses = ("Perfect", "Failed - Simulation crashed")
+    rows = [
+        record_json(DriveRecord(DriveKey(n, "x", 0), status, 100.0 * (n == 0), (), 10.0, 1.0), n)
+        for n, status in enumerate(statuses)
+    ]
+    official = tmp_path / "o.json"
+    official.write_text(json.dumps(result_json(rows, 2, entry_status="Crashed", sensors=[], finished=True)))
+    assert main(["stats", str(official)]) == 3
+    told = capsys.readouterr()
+    assert "1 drives have no record, among them 1/of-the-route/0 (Failed - Simulation crashed)" in told.err
+    assert "driving score" not in told.out
+
+
+def test_failed_drives_are_told_by_their_status(tmp_path, capsys):
+    rows = [
+        record_json(DriveRecord(DriveKey(n, "x", 0), "Failed - Agent crashed", 4.0, (), 10.0, 1.0), n)
+        for n in range(2)
+    ]
+    official, page = tmp_path / "o.json", tmp_path / "page.html"
+    official.write_text(json.dumps(result_json(rows, 2, entry_status="Finished", sensors=[], finished=True)))
+    assert main(["stats", str(official), "--out", str(page)]) == 0
+    assert "2 x Failed - Agent crashed" in capsys.readouterr().out
+    assert "2 x Failed - Agent crashed" in page.read_text()
+
+
 def test_files_that_do_not_belong_together_are_refused(tmp_path, capsys):
     first, second = ours(tmp_path / "a.json", False), ours(tmp_path / "b.json", False, version="0.9.15")
     assert main(["stats", first, second]) == 1
