@@ -324,6 +324,32 @@ def test_doors_open_and_close_and_a_seventh_door_is_refused(server, wire, world,
     assert "door is 7" in answer[0][1][0]
 
 
+def test_bonnet_and_boot_open_by_their_numbers_and_with_all_doors(world, library, points):
+    car = world.spawn_actor(library.find("vehicle.dodge.charger_2020"), points[4])
+    for _ in range(20):
+        world.tick()
+    place, length_m = car.get_transform(), car.bounding_box.extent.x
+
+    def free_m(towards):
+        """How far one sees along the car at breast height, from four metres before its nose or behind its tail."""
+        ahead = place.get_forward_vector()
+        start = place.location + towards * (length_m + 4.0) * ahead + carla.Location(z=1.3)
+        met = world.project_point(start, -towards * ahead, 20.0)
+        return met.location.distance(start)
+
+    shut = free_m(1.0), free_m(-1.0)
+    for doors in ((carla.VehicleDoor(4), carla.VehicleDoor(5)), (carla.VehicleDoor.All,)):
+        for door in doors:
+            car.open_door(door)
+        for _ in range(20):
+            world.tick()
+        assert free_m(1.0) < shut[0] - 0.3
+        assert free_m(-1.0) < shut[1] - 0.1
+        car.close_door(carla.VehicleDoor.All)
+        world.tick()
+        assert (free_m(1.0), free_m(-1.0)) == pytest.approx(shut, abs=0.05)
+
+
 def test_light_states_of_all_vehicles_are_told_in_one_call(world, library, points, car):
     other = world.spawn_actor(library.find("vehicle.audi.tt"), points[5])
     car.set_light_state(carla.VehicleLightState(carla.VehicleLightState.LeftBlinker))
