@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from carla_server.api.procedures import NOT_AT_ONCE, advances_time
+from carla_server.changeover import FIRST_QUESTIONS, POLLING_S
 from carla_server.rhythm import QUESTION, Rhythm
-from carla_server.wire.rpc import ProtocolError, Request, RpcReader
+from carla_server.wire.rpc import ProtocolError, Request, RpcReader, void_ok
 from carla_server.wire.stream import Buffer, SubscriptionReader
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ class RpcConnection(Connection):
         self._postponed: Request | None = None
         self._postponed_until_s = 0.0
         self._rhythm = Rhythm()
+        self._held = False
+        self._postponed_for_question = False
+        self._loads_by_s = 0.0
 
     def received(self, data: bytes) -> None:
         self._requests.extend(self._reader.feed(data))
@@ -134,10 +138,18 @@ class RpcConnection(Connection):
     def work(self) -> None:
         """Execute requests until none is left or the next one has to wait; their replies go out together."""
         replies: list[Buffer] = []
-        if self._postponed is not None and time.monotonic() >= self._postponed_until_s:
+        self._held = False
+        if self._postponed is not None and (
+            time.monotonic() >= self._postponed_until_s or (self._postponed_for_question and self._find(QUESTION))
+        ):
             self._requests.appendleft(self._postponed)
             self._postponed = None
         while self._requests and self.open:
+            if self.server.subscribes_by_s and not self._first_question_to_the_front():
+                self._held = True
+                if self not in self.server.parked:
+                    self.server.parked.append(self)
+                break
             request = self._requests[0]
             if request.name not in NOT_AT_ONCE:
                 self._requests.popleft()
@@ -147,10 +159,7 @@ class RpcConnection(Connection):
                     self.send(replies)
                     replies = []
                 continue
-            due_s = self.server.due_s(request)
-            if due_s and due_s > time.monotonic() and self._postponed is None:
-                self._postponed, self._postponed_until_s = self._requests.popleft(), due_s
-                self.server.parked.append(self)
+            if request.name == "load_new_episode" and self._postponed is None and self._postpone(request):
                 continue
             ticks = advances_time(request)
             question_is_due = ticks and self._rhythm.question_is_due
@@ -172,6 +181,8 @@ class RpcConnection(Connection):
             result, error = self.server.answer(request)
             if request.name == "get_sensor_token":
                 self.server.announced(self, request)
+            elif request.name == "load_new_episode" and result == void_ok():
+                self.server.episode_began()
             elif request.name == QUESTION:
                 self._rhythm.answered()
             elif ticks:
@@ -188,12 +199,38 @@ class RpcConnection(Connection):
             self.server.withdraw(self)
         super().close()
 
+    def _postpone(self, request: Request) -> bool:
+        """Let a load be overtaken while this client's Traffic Manager could not bear it; whether it is."""
+        now_s, due_s = time.monotonic(), self.server.due_s(request)
+        self._postponed_for_question = due_s <= now_s
+        if due_s <= now_s:
+            polls = self.server.may_poll() and self._rhythm.asked_within(POLLING_S)
+            due_s = self._loads_by_s or now_s + POLLING_S
+            self._loads_by_s = 0.0
+            if now_s >= due_s or not polls or self._find(QUESTION):
+                return False
+            self._loads_by_s = due_s
+        self._postponed, self._postponed_until_s = self._requests.popleft(), due_s
+        self.server.parked.append(self)
+        return True
+
+    def _first_question_to_the_front(self) -> bool:
+        """Move what a library asks after a load before all that has to wait; whether there is such a call."""
+        for request in self._requests:
+            if request.name in FIRST_QUESTIONS:
+                self._requests.remove(request)
+                self._requests.appendleft(request)
+                return True
+        return False
+
     def _find(self, name: str) -> Request | None:
         return next((request for request in self._requests if request.name == name), None)
 
     @property
     def deadline_s(self) -> float:
         """When the parked or postponed request is executed at the latest, on the monotonic clock; 0 if none is."""
+        if self._held:
+            return self.server.subscribes_by_s
         moments = [self._deadline_s] if self._deadline_s is not None else []
         if self._postponed is not None:
             moments.append(self._postponed_until_s)

@@ -20,6 +20,7 @@ a socket does not take at once waits in its outbox; a reader that lets it grow b
 from __future__ import annotations
 
 import contextlib
+import math
 import selectors
 import socket
 import sys
@@ -29,6 +30,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from carla_server import changeover
 from carla_server.api.procedures import advances_time
 from carla_server.api.simulator import Simulator
 from carla_server.api.table import Dispatcher
@@ -93,6 +95,8 @@ class Server:
         self._announcers: dict[int, deque[RpcConnection]] = {}
         self._stopping = False
         self._is_quiet = False
+        self._subscribes_by_s = 0.0
+        self._episode_shown_s = -math.inf
         self._next_tick_s = 0.0
         self._rpc_listener = self._listen(host, rpc_port, RpcConnection)
         try:
@@ -124,6 +128,8 @@ class Server:
             while not self._stopping:
                 for key, mask in self._events():
                     key.data(mask)
+                if self._subscribes_by_s and time.monotonic() >= self._subscribes_by_s:
+                    self._subscribes_by_s = 0.0
                 if self.parked:
                     self._work_parked()
                 self._tick_when_due()
@@ -154,6 +160,8 @@ class Server:
         simulator = self._require_simulator()
         output = simulator.world.tick(simulator.world.tick_delta_s, self._streams)
         self._publish(WORLD_STREAM_ID, [output.snapshot])
+        if simulator.world.ticks == 1:
+            self._episode_shown_s = time.monotonic()
         for stream_id, buffers in output.measurements:
             self._publish(stream_id, buffers)
         if output.failure:
@@ -164,6 +172,25 @@ class Server:
         print(f"carla_server: {message}", file=sys.stderr, flush=True)
 
     # connections call these
+
+    @property
+    def subscribes_by_s(self) -> float:
+        """Until when calls wait for a client that has loaded a map, on the monotonic clock; 0 if they do not."""
+        return self._subscribes_by_s
+
+    def may_poll(self) -> bool:
+        """Whether a Traffic Manager may be at work without waiting for ticks."""
+        simulator = self._simulator
+        return (
+            simulator is not None
+            and bool(simulator.traffic_managers)
+            and not simulator.world.settings.synchronous_mode
+        )
+
+    def episode_began(self) -> None:
+        """A client's load has changed the episode: let everybody wait until its library has subscribed anew."""
+        if WORLD_STREAM_ID in self._streams and self._require_simulator().world.layout.resubscribes_after_load:
+            self._subscribes_by_s = time.monotonic() + changeover.PATIENCE_S
 
     def must_wait(self, request: Request, deadline_s: float | None, question_is_due: bool) -> bool:
         """Whether a request has to wait now.
@@ -214,7 +241,10 @@ class Server:
         """When a request may be executed at the earliest, on the monotonic clock; 0 for at once."""
         if request.name != "load_new_episode" or self._simulator is None:
             return 0.0
-        return self._simulator.traffic_manager_added_s + TRAFFIC_MANAGER_START_S
+        return max(
+            self._simulator.traffic_manager_added_s + TRAFFIC_MANAGER_START_S,
+            self._episode_shown_s + changeover.DIGESTION_S,
+        )
 
     def subscribed(self, connection: StreamConnection) -> None:
         """A stream connection has said what it wants."""
@@ -229,6 +259,8 @@ class Server:
         if connection.stream_id == WORLD_STREAM_ID and simulator.world.last_snapshot is not None:
             snapshot = simulator.world.last_snapshot
             connection.send([frame_prefix([snapshot]), snapshot])
+        if connection.stream_id == WORLD_STREAM_ID:
+            self._subscribes_by_s = 0.0
 
     def unsubscribed(self, connection: StreamConnection) -> None:
         """A subscriber has left."""
@@ -312,6 +344,8 @@ class Server:
 
     def _timeout_s(self) -> float:
         moments = [connection.deadline_s for connection in self.parked]
+        if self._subscribes_by_s:
+            moments.append(self._subscribes_by_s)
         if self._ticks_by_itself():
             moments.append(self._next_tick_s)
         if not moments:
@@ -321,7 +355,7 @@ class Server:
     def _ticks_by_itself(self) -> bool:
         """Asynchronous mode, and somebody watches: a world without observers stands still."""
         simulator = self._simulator
-        if simulator is None or simulator.world.settings.synchronous_mode:
+        if simulator is None or simulator.world.settings.synchronous_mode or self._subscribes_by_s:
             return False
         return bool(self._streams)
 

@@ -35,6 +35,10 @@ class Rhythm:
         """Whether every one of the last ticks saw more questions than have come since."""
         return self._asked < min(self._before)
 
+    def asked_within(self, seconds: float) -> bool:
+        """Whether a question was answered so lately."""
+        return time.monotonic() - self._answered_s < seconds
+
     def answered(self) -> None:
         """Note a question that has just been answered."""
         self._asked += 1

@@ -20,6 +20,7 @@ class Layout:
         attribute_type_base: number of the attribute type Bool; Int, Float, String, RGBColor follow.
         bounding_box_has_actor_id: whether a BoundingBox ends with the id of its actor.
         spawn_has_attachment: whether a batched SpawnActor carries attachment type and socket name.
+        resubscribes_after_load: whether the client subscribes to snapshots anew after a load; see `changeover`.
     """
 
     version: str
@@ -27,6 +28,7 @@ class Layout:
     attribute_type_base: int
     bounding_box_has_actor_id: bool
     spawn_has_attachment: bool
+    resubscribes_after_load: bool
 
 
 def _numbered(names: str) -> Mapping[str, int]:
@@ -46,6 +48,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             attribute_type_base=0,
             bounding_box_has_actor_id=False,
             spawn_has_attachment=False,
+            resubscribes_after_load=False,
         ),
         "0.9.16": Layout(
             version="0.9.16",
@@ -53,6 +56,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             attribute_type_base=1,
             bounding_box_has_actor_id=True,
             spawn_has_attachment=True,
+            resubscribes_after_load=True,
         ),
     }
 )

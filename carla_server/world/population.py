@@ -65,6 +65,8 @@ class Population(ABC):
         self._next_stream_id = WORLD_STREAM_ID + 1
         self._next_actor_id = 0
         self.count_ids_anew = False
+        self.actors: dict[int, Actor] = {}
+        self._departed: dict[int, tuple[int, Actor]] = {}
         self._enter(town)
 
     def _enter(self, town: Town) -> None:
@@ -79,8 +81,9 @@ class Population(ABC):
         if town is not self.town:
             self._enter(town)
         self.whole_town, self.hidden_scenery = town, frozenset[int]()
-        self.actors: dict[int, Actor] = {}
-        self._departed: dict[int, tuple[int, Actor]] = {}
+        # Threads of a client may go on for a moment with what its last snapshot held.
+        self._departed = {actor_id: (self.frame, actor) for actor_id, actor in self.actors.items()}
+        self.actors = {}
         self.vehicles = VehicleFleet()
         self.walkers = WalkerFleet()
         self.collisions = CollisionWorld(town.obstacles, self.obstacle_tags)
