@@ -28,7 +28,10 @@ _EDGE_RAIL = 5
 """The rail that bounds a lid on either side; the one above it is the middle of the top."""
 
 _BAY_M, _SKIN_M, _LINING_M = 0.016, 0.022, -0.030
-"""How far outside the closed body the bay and the two sides of a lid lie; plates and stripes lie below both."""
+"""How far outside the closed body the bay and the two sides of a lid lie; plates lie below both."""
+
+_STRIPED_BAY_M = 0.036
+"""The bay of a tail that wears an emergency vehicle's band covers it: the band goes with the lid."""
 
 
 def has_lid(profile: VehicleProfile, number: int) -> bool:
@@ -67,7 +70,8 @@ def lid_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], numb
 
 def bay_mesh(profile: VehicleProfile, extent_m: tuple[float, float, float], number: int) -> Mesh:
     """What is seen in the body where a lid is lifted, in the vehicle's frame; arguments as `lid_mesh`."""
-    rails = _rails(_view_of_lid(profile, extent_m, number), _BAY_M)
+    striped = number == BOOT and profile.stripe_rgb is not None
+    rails = _rails(_view_of_lid(profile, extent_m, number), _STRIPED_BAY_M if striped else _BAY_M)
     builder = MeshBuilder()
     add_panels(builder, rails, np.full((len(rails) - 1, len(rails[0]) - 1), UNPAINTED), -1.0)
     return builder.build()

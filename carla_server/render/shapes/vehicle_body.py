@@ -134,6 +134,14 @@ def add_panels(builder: MeshBuilder, rails: list[np.ndarray], kinds: np.ndarray,
             builder.triangles(soup[chosen], color, material, _ANY_TAG, normals=normals[chosen])
 
 
+def tail_at(profile: VehicleProfile, height: float) -> float:
+    """Place along the body, in [-1, 1], of the tail's skin at a share of the height."""
+    along = np.linspace(-1.0, 0.0, 401)
+    belt, roof = (np.interp(along, *np.array(curve).T) for curve in (profile.belt, profile.roof))
+    top = np.where(along >= profile.roof[0][0], np.maximum(belt, roof), belt)
+    return float(along[np.argmax(top >= height)])
+
+
 def screens(profile: VehicleProfile) -> tuple[tuple[float, float], ...]:
     """Where windscreen and rear window are along the body."""
     segments = [segment for segment in (profile.windscreen, profile.rear_window) if segment >= 0]

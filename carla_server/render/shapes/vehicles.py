@@ -9,7 +9,7 @@ import numpy as np
 from carla_server.render.shapes.parts import Part, with_pivot
 from carla_server.render.shapes.solids import Color, box, cylinder
 from carla_server.render.shapes.specks import vehicle_speck
-from carla_server.render.shapes.vehicle_body import LIGHT_BAR_M, add_body
+from carla_server.render.shapes.vehicle_body import LIGHT_BAR_M, add_body, tail_at
 from carla_server.render.shapes.vehicle_profiles import VehicleProfile
 from carla_server.roads.mesh import Material, Mesh, MeshBuilder
 
@@ -221,7 +221,7 @@ def _stripes(
                 _ANY_TAG,
                 bottom=False,
             )
-    x = (profile.cargo[0] if profile.cargo else -1.0) * half_length
+    x = (profile.cargo[0] if profile.cargo else tail_at(profile, low + 0.12)) * half_length
     ys = np.linspace(-0.62, 0.62, 8) * half_width
     for index, (y0, y1) in enumerate(pairwise(ys)):
         box(
