@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from augment.conditions import Condition
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
+from carla_agents.simulator.client_version import installed_client_version
 from carla_agents.simulator.errors import SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session
 from leaderboard.drive import DriveConfig, Driver, DriverFailed, OnTick, drive_route
@@ -93,7 +93,7 @@ def identity(config: EvaluationConfig, driver_name: str) -> dict[str, Any]:
         "conditions": list(config.conditions),
         "repetitions": config.repetitions,
         "drive": asdict(config.drive),
-        "carla": importlib.metadata.version("carla"),
+        "carla": installed_client_version(),
     }
     return known if config.augmentation is None else {**known, "augmentation": config.augmentation}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import math
 import sys
 import time
@@ -27,6 +26,7 @@ from augment.online.choice import OnlineBackend, make_online_synthesizer
 from carla_agents.driving.road_graph import NoRoute
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
+from carla_agents.simulator.client_version import installed_client_version
 from carla_agents.simulator.errors import ConnectionFailed, NothingListens, SimulatorError, TrafficManagerStalled
 from carla_agents.simulator.session import Session, SimulatorConfig
 from leaderboard.agent_augmentation import CameraAugmentation
@@ -311,7 +311,7 @@ class LeaderboardEvaluator:
         """Where the figures come from; beside the result file, whose keys are the official ones and no others."""
         return {
             "simulator": simulator_identity(session),
-            "carla_client": importlib.metadata.version("carla"),
+            "carla_client": installed_client_version(),
             "routes": str(args.routes),
             "routes_sha256": hashlib.sha256(Path(args.routes).read_bytes()).hexdigest(),
             "agent_sha256": hashlib.sha256(Path(args.agent).read_bytes()).hexdigest(),

@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT_TIMEOUT_S = 60.0
 _START_TIMEOUT_S = 120.0
+OLD_CLIENT = "carla-0-9-15==0.0.1"
+"""The client of 0.9.15 for the Pythons of this project."""
 
 
 @dataclass
@@ -115,3 +117,14 @@ def world(client):
     settings.fixed_delta_seconds = None
     here.apply_settings(settings)
     client.reload_world()
+
+
+@pytest.fixture(scope="session")
+def old_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the 0.9.15 client, to go before our own on the path."""
+    folder = tmp_path_factory.mktemp("client")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), OLD_CLIENT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"{OLD_CLIENT} cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
+    return folder

@@ -6,8 +6,8 @@ The client answers every fault with the same time-out; this probe asks by itself
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version as installed_version
 
+from carla_agents.simulator.client_version import installed_client_version
 from carla_agents.simulator.errors import NotACarlaServer, StillLoading, VersionDiffers
 from carla_agents.simulator.rpc_connection import RpcConnection
 from carla_server.wire.caller import Refused
@@ -49,7 +49,7 @@ def probe(host: str, port: int, timeout_s: float = 5.0) -> ServerInfo:
             raise NotACarlaServer(
                 f"something listens at {host}:{port} that speaks MessagePack-RPC but has no CARLA version ({error})"
             ) from error
-        client_version = installed_version("carla")
+        client_version = installed_client_version()
         if server_version != client_version:
             raise VersionDiffers(
                 f"the server at {host}:{port} is CARLA {server_version}, but the installed client is "

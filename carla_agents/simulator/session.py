@@ -9,6 +9,7 @@ from typing import Any
 
 import carla
 
+from carla_agents.simulator.client_version import installed_client_version
 from carla_agents.simulator.config import SimulatorConfig
 from carla_agents.simulator.embedded import EmbeddedServer
 from carla_agents.simulator.errors import (
@@ -72,7 +73,7 @@ class Session:
     def embedded(cls, config: SimulatorConfig | None = None) -> Session:
         """Starts the embedded server on a free port and connects to it."""
         config = config if config is not None else SimulatorConfig()
-        arguments = ["--seed", str(config.seed)]
+        arguments = ["--seed", str(config.seed), "--carla-version", installed_client_version()]
         if config.map_name is not None:
             arguments += ["--map", config.map_name]
         if config.map_dir is not None:
@@ -229,7 +230,8 @@ class Session:
                 if not self._walkers_settled:
                     settle_walkers(self.world)
                     self._walkers_settled = True
-                if _COUNT_IDS_ANEW in self.server_info.extensions:
+                # The client of 0.9.15 keeps actors of the episode before by their ids, and would hand them out again.
+                if _COUNT_IDS_ANEW in self.server_info.extensions and self.server_info.version != "0.9.15":
                     address = (self.config.host, self.config.port or 0, self.config.timeout_s)
                     call_once(*address, f"syndiff.{_COUNT_IDS_ANEW}")
                 self.world = self.client.reload_world(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import cv2
 
+from carla_agents.simulator.client_version import installed_client_version
 from syndiff.conformance.diff import FORMAT
 from syndiff.conformance.figures import Figure, Part, write_json
 from syndiff.report.charts import line_chart
@@ -65,7 +65,7 @@ def machine_facts() -> dict[str, str]:
         "gpu": driver.read_text(encoding="utf-8").splitlines()[0] if driver.exists() else "no NVIDIA driver",
         "system": platform.platform(),
         "python": platform.python_version(),
-        "carla client": importlib.metadata.version("carla"),
+        "carla client": installed_client_version(),
     }
 
 

@@ -11,18 +11,6 @@ import pytest
 from carla_server.world.blueprints import LIBRARY
 
 SCRIPT = Path(__file__).with_name("drive_with_0_9_15.py")
-PACKAGE = "carla-0-9-15==0.0.1"
-
-
-@pytest.fixture(scope="module")
-def old_client(tmp_path_factory):
-    """A folder with the 0.9.15 client, to go before our own on the path."""
-    folder = tmp_path_factory.mktemp("client")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0:
-        pytest.skip(f"{PACKAGE} cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
-    return folder
 
 
 @pytest.mark.slow
