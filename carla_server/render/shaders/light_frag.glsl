@@ -135,7 +135,8 @@ void main() {
 #ifdef PAINTED
     light = washed(light);
 #endif
-    c = a * light;
+    // Dark glass of a traffic light reflects little: by day, too, the lamp that burns is the one that is seen.
+    c = a * light * (m == SIGNAL_LAMP ? 0.15 : 1.0);
     float edge_on = 1.0 - max(dot(-v, n), 0.0), facing = edge_on * edge_on * edge_on * edge_on * edge_on;
     float gloss = m == GLASS ? 0.85 : m == CAR_PAINT ? 0.55 : m == METAL ? 0.3 : m == HEADLAMP ? 0.5 : m == SIGN_FACE ? 0.1 : 0.0;
     float fresnel = 0.05 + 0.95 * facing;
