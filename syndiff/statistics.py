@@ -26,6 +26,7 @@ from syndiff.commands.stats import Stats
 from syndiff.online import pictures_table, pictures_text
 from syndiff.report.infraction_map import infraction_map
 from syndiff.report.page import Page
+from syndiff.report.road_lines import Line, NoRoads, road_lines_m
 
 Records = dict[DriveKey, DriveRecord]
 _MOST_STRIPS = 40
@@ -60,7 +61,7 @@ def run_stats(options: Stats) -> int:
     report = Report(records, baseline, metric, options.samples, options.seed, scenario_types(files))
     print(report.text())
     if options.out is not None:
-        report.page(files, options.baseline).write(options.out)
+        report.page(files, options.baseline, *_roads(files, options)).write(options.out)
         print(f"wrote {options.out}")
     return 0
 
@@ -210,8 +211,17 @@ class Report:
         pictures = pictures_text(self._records.values())
         return "\n".join([*lines, *([pictures] if pictures else []), self.headline()])
 
-    def page(self, files: Sequence[Ingested], baseline: Path | None) -> Page:
-        """The page."""
+    def page(
+        self, files: Sequence[Ingested], baseline: Path | None, roads_m: Sequence[Line] = (), no_roads: str = ""
+    ) -> Page:
+        """The page.
+
+        Args:
+            files: where the records are from.
+            baseline: where those of the baseline are from.
+            roads_m: lines to draw below the infractions.
+            no_roads: why there are none.
+        """
         names = ", ".join(file.path.name for file in files)
         page = Page("Evaluation", f"{names}; formula of leaderboard {self._metric.value}")
         page.notice(self.headline())
@@ -236,10 +246,13 @@ class Report:
             page.table(header, rows)
         else:
             page.paragraph("None.")
-        drawing = infraction_map([event for record in self._records.values() for event in record.infractions])
+        events = [event for record in self._records.values() for event in record.infractions]
+        drawing = infraction_map(events, roads_m)
         if drawing is not None:
             page.heading("Where")
             page.charts([drawing])
+            if no_roads:
+                page.paragraph(f"Without roads: {no_roads}.")
         _show_strips(page, files)
         for line in self.bench2drive_text():
             page.paragraph(line)
@@ -269,6 +282,21 @@ class Report:
                 row += ["-", "-"]
             rows.append(row)
         return header, rows
+
+
+def _roads(files: Sequence[Ingested], options: Stats) -> tuple[list[Line], str]:
+    """Lines of the town's roads, and why there are none."""
+    simulators = [file.provenance.get("simulator") or {} for file in files]
+    named = {(simulator["map"], simulator.get("map_sha256")) for simulator in simulators if simulator.get("map")}
+    if options.town is not None:
+        named = {(options.town, None)}
+    if len(named) != 1:
+        return [], "the files name no town; give --town"
+    ((town, digest),) = named
+    try:
+        return road_lines_m(town, options.map_dir, digest), ""
+    except NoRoads as error:
+        return [], str(error)
 
 
 def _show_strips(page: Page, files: Sequence[Ingested]) -> None:

@@ -21,6 +21,10 @@ class Stats:
     """Whose penalties; events of official files are read back from their messages."""
     out: Path | None = None
     """Write a self-contained HTML page."""
+    town: str | None = None
+    """Town whose roads the map of infractions shows; our own result files name theirs."""
+    map_dir: Path | None = None
+    """Folder of further OpenDRIVE maps, for a town that is not shipped."""
     samples: int = 2000
     """Resamplings of the bootstrap."""
     seed: int = 0

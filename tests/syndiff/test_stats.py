@@ -47,6 +47,29 @@ def test_a_partial_run_prints_no_score(tmp_path, capsys):
     assert main(["stats", str(official)]) == 3
 
 
+def test_the_map_of_infractions_shows_the_roads_of_the_town_or_says_why_not(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    driven = ours(tmp_path / "a.json", True)
+    assert main(["stats", driven, "--out", str(page)]) == 0
+    text = page.read_text()
+    assert text.count("<polyline") > 100
+    assert "Without roads" not in text
+    assert main(["stats", driven, "--out", str(page), "--town", "Town99"]) == 0
+    assert "Without roads: no map of Town99 is shipped" in page.read_text()
+    other = json.loads((tmp_path / "a.json").read_text())
+    other["simulator"]["map_sha256"] = "0" * 64
+    (tmp_path / "b.json").write_text(json.dumps(other))
+    assert main(["stats", str(tmp_path / "b.json"), "--out", str(page)]) == 0
+    assert "is not the one of the drives" in page.read_text()
+    rows = [record_json(DriveRecord(DriveKey(1, "x", 0), "Completed", 100.0, (HIT,), 10.0, 1.0), 0)]
+    official = tmp_path / "o.json"
+    official.write_text(json.dumps(result_json(rows, 1, entry_status="Finished", sensors=[], finished=True)))
+    assert main(["stats", str(official), "--out", str(page)]) == 0
+    assert "give --town" in page.read_text()
+    assert main(["stats", str(official), "--out", str(page), "--town", "TownGrid"]) == 0
+    assert page.read_text().count("<polyline") > 100
+
+
 def test_a_drive_without_an_outcome_is_missing_and_not_a_zero(tmp_path, capsys):
     statuses = ("Perfect", "Failed - Simulation crashed")
     rows = [
