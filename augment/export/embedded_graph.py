@@ -91,8 +91,6 @@ class _InPrecision(nn.Module):
         self.config = network.config
         self._dtype = dtype
 
-    def forward(self, state: Tensor, hint: Tensor, weather: Tensor) -> Tensor:
-        return self.network(state.to(self._dtype), hint.to(self._dtype), weather.to(self._dtype)).float()
-
-    def detail(self, hint: Tensor) -> Tensor:
-        return self.network.detail(hint.to(self._dtype)).float()
+    def forward(self, state: Tensor, hint: Tensor, weather: Tensor) -> tuple[Tensor, ...]:
+        found = self.network(state.to(self._dtype), hint.to(self._dtype), weather.to(self._dtype))
+        return tuple(part.float() for part in found)

@@ -1,13 +1,15 @@
 """`EmbeddedStep`: the whole step of the embedded model as one graph, from a picture to a picture.
 
-    levels of the variant = (1 + gain) levels of the source + offset + displacement
-                            + streak strength x streaks + point strength x points + window light x lit cells
+    levels of the variant = (1 + gain) levels of the source + offset + displacement + strengths x detail maps
+                            + streak strength x streaks + point strength x points
+                            + lit cells x (window strengths x detail maps)
 
 Gain and offset are smooth over the picture, but each layout group has its own, so tone and haze change exactly at the
-edges of the labels; displacement and window light change from pixel to pixel, by themselves and by way of a few maps
-at full size (`SmallControlNet.detail`) whose strengths are smooth again. Streaks, points and lit cells are the
-noise: what is random in rain, stars and windows is drawn outside (`embedded_noise`), and the network, which does not
-see it, says how strong and of what colour it is at each place. So one step is not an average over all rains.
+edges of the labels; the displacement and a few detail maps change from pixel to pixel, and the maps' strengths are
+smooth again. Streaks, points and lit cells are the noise: what is random in rain, stars and windows is drawn outside
+(`embedded_noise`), and the network, which does not see it, says how strong and of what colour it is at each place. So
+one step is not an average over all rains. All of this is laid out in blocks of 2x2 pixels, a quarter of the places
+with four times the channels, which costs a CPU far less than layers at the full size of the picture.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import torch
 from torch.nn import functional
 
 from augment.layout import GROUP_COUNT
-from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS, decode_levels, encode_levels
-from augment.synthesizers.small_controlnet import DETAIL_CHANNELS, SPARE_CHANNELS, SmallControlNet
+from augment.synthesizers.pixel_codec import CODEC_FACTOR, decode_levels, encode_levels
+from augment.synthesizers.small_controlnet import BLOCK_FACTOR, BLOCK_PIXELS, DETAIL_CHANNELS, SmallControlNet
 
 
 class EmbeddedStep(torch.nn.Module):
@@ -65,31 +67,37 @@ class EmbeddedStep(torch.nn.Module):
         place_of_pixels: torch.Tensor,
     ) -> torch.Tensor:
         """As `forward`, but levels before they are cut off, and with (N, 2, H, W) places given: for crops."""
-        source = encode_levels(rgb)
-        kinds = torch.arange(GROUP_COUNT, device=groups.device)[None, :, None, None]
-        one_hot = (groups[:, None] == kinds).to(rgb.dtype)
-        nearness = 10.0 / (10.0 + depth_m.clamp(min=0.0))[:, None]
-        spare = torch.zeros_like(source[:, :SPARE_CHANNELS])
-        hint = torch.cat([source, one_hot, nearness, place_of_pixels, spare], dim=1)
-        change = self.network(functional.pixel_unshuffle(source, CODEC_FACTOR), hint, weather)
-        displacement = functional.pixel_shuffle(change[:, :LATENT_CHANNELS], CODEC_FACTOR)
-        window_light = functional.pixel_shuffle(change[:, LATENT_CHANNELS : 2 * LATENT_CHANNELS], CODEC_FACTOR)
-        fields = functional.interpolate(
-            change[:, 2 * LATENT_CHANNELS :], scale_factor=float(CODEC_FACTOR), mode="bilinear", align_corners=False
+        source = encode_levels(_blocks(rgb))
+        kinds = torch.arange(GROUP_COUNT, device=groups.device)[None, :, None, None, None]
+        one_hot = (_blocks(groups[:, None])[:, None] == kinds).to(rgb.dtype)
+        nearness = 10.0 / (10.0 + _blocks(depth_m[:, None]).clamp(min=0.0))
+        places = functional.avg_pool2d(place_of_pixels, BLOCK_FACTOR)
+        hint = torch.cat([source, one_hot.flatten(1, 2), nearness, places], dim=1)
+        change, fields, detail = self.network(_blocks(source), hint, weather)
+        displacement = functional.pixel_shuffle(change, BLOCK_FACTOR).unflatten(1, (3, BLOCK_PIXELS))
+        # Smooth enough to be the same for the pixels of a block.
+        smooth = functional.interpolate(
+            fields, scale_factor=float(CODEC_FACTOR // BLOCK_FACTOR), mode="bilinear", align_corners=False
         )
-        detail = self.network.detail(hint)
-        sizes = (GROUP_COUNT, 3 * GROUP_COUNT, 3, 3, 3 * DETAIL_CHANNELS, 3 * DETAIL_CHANNELS)
-        gains, offsets, streak, point, marked, marked_windows = fields.split(sizes, dim=1)
-        gain = (gains * one_hot).sum(1, keepdim=True)
-        displacement = displacement + _by_colour(offsets, one_hot) + _by_colour(marked, detail)
-        window_light = window_light + _by_colour(marked_windows, detail)
-        drawn = streak * noise[:, 0:1] + point * noise[:, 1:2] + window_light * noise[:, 2:3]
-        return source + gain * source + displacement + drawn
+        of_groups, of_noise, of_detail = smooth.split((4 * GROUP_COUNT, 6, 6 * DETAIL_CHANNELS), dim=1)
+        gain, offset = _of_pixels(of_groups, one_hot).split((1, 3), dim=1)
+        marked, marked_windows = _of_pixels(of_detail, detail.unflatten(1, (-1, BLOCK_PIXELS))).split((3, 3), dim=1)
+        streak, point = of_noise[:, :, None].split((3, 3), dim=1)
+        streaks, points, cells = _blocks(noise).unflatten(1, (3, 1, BLOCK_PIXELS)).unbind(1)
+        before = source.unflatten(1, (3, BLOCK_PIXELS))
+        after = before + gain * before + offset + displacement + marked
+        after = after + streak * streaks + point * points + marked_windows * cells
+        return functional.pixel_shuffle(after.flatten(1, 2), BLOCK_FACTOR)
 
 
-def _by_colour(strengths: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """(N, 3 K, H, W) strengths of (N, K, H, W) maps -> their sum for each colour, (N, 3, H, W)."""
-    return (strengths.unflatten(1, (3, maps.shape[1])) * maps[:, None]).sum(2)
+def _blocks(pictures: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) -> (N, 4 C, H/2, W/2): the pixels of 2x2 blocks as channels."""
+    return functional.pixel_unshuffle(pictures, BLOCK_FACTOR)
+
+
+def _of_pixels(strengths: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """(N, Q K, h, w) strengths, by Q and map, of (N, K, 4, h, w) maps -> (N, Q, 4, h, w), their sum over the maps."""
+    return (strengths.unflatten(1, (-1, maps.shape[1]))[:, :, :, None] * maps[:, None]).sum(2)
 
 
 def place(rgb: torch.Tensor) -> torch.Tensor:

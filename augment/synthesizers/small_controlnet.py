@@ -1,6 +1,6 @@
 """The small ControlNet: diffusers' own `UNet2DConditionModel` and `ControlNetModel`, narrow enough for a CPU.
 
-A different thing from Stable Diffusion in size and ability: 3.6 million parameters, trained in an hour on paired
+A different thing from Stable Diffusion in size and ability: 3.5 million parameters, trained in an hour on paired
 frames of one simulator, condition tokens instead of a text encoder. It takes one step from the source picture to the
 target picture (a one-step flow, arXiv 2205.07680 without noise): more steps gained nothing.
 """
@@ -22,17 +22,19 @@ from augment.conditions import DOMINANT, Condition
 from augment.layout import GROUP_COUNT
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, LATENT_CHANNELS
 
-SPARE_CHANNELS = 2
-HINT_CHANNELS = 3 + GROUP_COUNT + 1 + 2 + SPARE_CHANNELS
-"""Levels, one-hot groups, inverse depth, the pixel's place in the picture (so that training on crops works), and
-zeros that make a multiple of four, which ONNX Runtime has faster convolutions for."""
+BLOCK_FACTOR = 2
+"""Nothing is computed at the full size of the picture: its pixels are channels of blocks of 2x2, or of 4x4."""
+BLOCK_PIXELS = BLOCK_FACTOR**2
+HINT_CHANNELS = BLOCK_PIXELS * (3 + GROUP_COUNT + 1) + 2
+"""For the pixels of a block: levels, one-hot groups, inverse depth; and the block's place in the picture (so that
+training on crops works)."""
 DETAIL_CHANNELS = 8
 """Maps at the size of the picture in which the network marks what it may light or darken: panes, lenses, shadows."""
 FIELD_CHANNELS = 4 * GROUP_COUNT + 6 + 6 * DETAIL_CHANNELS
 """Smooth outputs: a gain and, by colour, an offset for every group; by colour, strength of streaks, of points, and of
 every detail map, always and where windows are lit."""
-OUTPUT_CHANNELS = 2 * LATENT_CHANNELS + FIELD_CHANNELS
-"""Displacement of every pixel, what lit windows add to every pixel, and the smooth fields."""
+_HINT_WIDTH = 32
+"""Features of a block, read off its hint and its neighbours'."""
 WEATHER_CHANNELS = 28
 """`weather_vector` of the source and of the target."""
 
@@ -42,7 +44,7 @@ _ONLY_TIMESTEP = 1000
 
 Size = Literal["s", "m"]
 SIZES: dict[Size, tuple[int, ...]] = {"s": (48, 64, 96), "m": (64, 128, 192)}
-"""Channels at 1/4, 1/8, 1/16 of the picture: 3.6 and 12 million parameters."""
+"""Channels at 1/4, 1/8, 1/16 of the picture: 3.5 and 12 million parameters."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class SmallControlNet(torch.nn.Module):
         unet: Any = UNet2DConditionModel(
             sample_size=(36, 64),
             in_channels=LATENT_CHANNELS,
-            out_channels=OUTPUT_CHANNELS,
+            out_channels=LATENT_CHANNELS + FIELD_CHANNELS,
             block_out_channels=config.channels,
             layers_per_block=1,
             # Attention in the middle alone: elsewhere it took a twelfth of the time and changed pictures by 0.01 dB.
@@ -100,41 +102,46 @@ class SmallControlNet(torch.nn.Module):
             addition_embed_type="text",
             addition_embed_type_num_heads=8,
         )
-        # At the start the network changes nothing: the variant is the source, and learning improves on it.
-        torch.nn.init.zeros_(unet.conv_out.weight)
-        torch.nn.init.zeros_(unet.conv_out.bias)
+        self.controlnet: Any = ControlNetModel.from_unet(unet)
+        unet.conv_out = _Outputs(config.channels[0])
         self.unet = unet
-        self.controlnet: Any = ControlNetModel.from_unet(
-            unet,
-            conditioning_channels=HINT_CHANNELS,
-            conditioning_embedding_out_channels=(16, 24, 48),
-        )
-        self.detail = torch.nn.Sequential(
-            torch.nn.Conv2d(HINT_CHANNELS, 16, 3, padding=1),
+        self.hint = torch.nn.Sequential(
+            torch.nn.Conv2d(HINT_CHANNELS, _HINT_WIDTH, 1),
             torch.nn.SiLU(),
-            torch.nn.Conv2d(16, DETAIL_CHANNELS, 3, padding=1),
-            torch.nn.Tanh(),
+            torch.nn.Conv2d(_HINT_WIDTH, _HINT_WIDTH, 3, padding=1),
+            torch.nn.SiLU(),
         )
+        # In place of diffusers' own embedding, whose layers at the full size took an eighth of the whole step.
+        self.controlnet.controlnet_cond_embedding = torch.nn.Sequential(
+            torch.nn.Conv2d(_HINT_WIDTH, config.channels[0], 3, stride=CODEC_FACTOR // BLOCK_FACTOR, padding=1),
+            torch.nn.SiLU(),
+            _zero(torch.nn.Conv2d(config.channels[0], config.channels[0], 3, padding=1)),
+        )
+        self.detail = torch.nn.Conv2d(_HINT_WIDTH, BLOCK_PIXELS * DETAIL_CHANNELS, 3, padding=1)
         self.tokens = torch.nn.Sequential(
             torch.nn.Linear(WEATHER_CHANNELS, 128),
             torch.nn.SiLU(),
             torch.nn.Linear(128, config.token_count * config.token_width),
         )
 
-    def forward(self, state: torch.Tensor, hint: torch.Tensor, weather: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, state: torch.Tensor, hint: torch.Tensor, weather: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """What changes.
 
         Args:
-            state: (N, 48, H/4, W/4) unshuffled levels of the source picture.
-            hint: (N, HINT_CHANNELS, H, W).
+            state: (N, 48, H/4, W/4) levels of the source picture, unshuffled by 2 and by 2 again.
+            hint: (N, HINT_CHANNELS, H/2, W/2).
             weather: (N, WEATHER_CHANNELS).
 
         Returns:
-            (N, OUTPUT_CHANNELS, H/4, W/4).
+            (N, 48, H/4, W/4) displacement of every pixel, laid out as `state`; (N, FIELD_CHANNELS, H/4, W/4) smooth
+            fields; (N, 4 * DETAIL_CHANNELS, H/2, W/2) detail maps in [-1, 1], unshuffled by 2.
         """
         tokens = self.tokens(weather).reshape(-1, self.config.token_count, self.config.token_width)
-        down, mid = self.controlnet(state, _ONLY_TIMESTEP, tokens, hint, return_dict=False)
-        return self.unet(
+        features = self.hint(hint)
+        down, mid = self.controlnet(state, _ONLY_TIMESTEP, tokens, features, return_dict=False)
+        change = self.unet(
             state,
             _ONLY_TIMESTEP,
             tokens,
@@ -142,6 +149,8 @@ class SmallControlNet(torch.nn.Module):
             mid_block_additional_residual=mid,
             return_dict=False,
         )[0]
+        displacement, fields = change.split((LATENT_CHANNELS, FIELD_CHANNELS), dim=1)
+        return displacement, fields, self.detail(features).tanh()
 
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
@@ -173,7 +182,28 @@ class SmallControlNet(torch.nn.Module):
         return model.eval()
 
 
-KIND = "syndiff-small-controlnet-3"
+class _Outputs(torch.nn.Module):
+    """The last layer: a pixel's displacement is read off its surroundings, smooth fields need no more than the place.
+
+    At the start it gives zeros, so that the variant is the source, and learning improves on it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.displacement = _zero(torch.nn.Conv2d(channels, LATENT_CHANNELS, 3, padding=1))
+        self.fields = _zero(torch.nn.Conv2d(channels, FIELD_CHANNELS, 1))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.displacement(features), self.fields(features)], dim=1)
+
+
+def _zero(layer: torch.nn.Conv2d) -> torch.nn.Conv2d:
+    for parameter in layer.parameters():
+        torch.nn.init.zeros_(parameter)
+    return layer
+
+
+KIND = "syndiff-small-controlnet-4"
 """Format of a saved folder; a change of shapes or inputs makes a new kind."""
 
 

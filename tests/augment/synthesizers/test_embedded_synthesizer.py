@@ -133,7 +133,7 @@ def test_sizes_it_cannot_take_are_refused(folder: Path, size_px: tuple[int, int]
 
 def test_a_picture_that_is_not_finite_is_an_error_that_names_the_frame(network: SmallControlNet, scenes: FrameBatch):
     with torch.no_grad():
-        network.unet.conv_out.bias[0] = float("nan")
+        network.unet.conv_out.displacement.bias[0] = float("nan")
     synthesizer = EmbeddedSynthesizer(network.config, TorchStep(EmbeddedStep(network)), None)
     with pytest.raises(ValueError, match=f"NaN or infinity for frame '{scenes.frame_keys[0]}'"):
         synthesizer(scenes, [HELD_OUT] * 4, seeds(4))
@@ -176,7 +176,7 @@ def test_a_pickle_is_not_read(folder: Path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "syndiff-small-controlnet-2"}, "train the network anew"),
+        ({"kind": "syndiff-small-controlnet-3"}, "train the network anew"),
         ({"channels": [12]}, "channels is"),
         ({"targets": ["hail-day"]}, "unknown condition hail-day"),
         ({"depth": 3}, "does not describe"),
@@ -203,5 +203,5 @@ def test_noise_is_a_function_of_the_seed_in_zero_to_one():
 
 def test_both_sizes_have_the_parameters_they_promise():
     counts = [SmallControlNet(SmallControlNetConfig(SIZES[size])).parameter_count() for size in ("s", "m")]
-    assert 3.4e6 < counts[0] < 3.7e6
-    assert 11.5e6 < counts[1] < 12.5e6
+    assert 3.4e6 < counts[0] < 3.6e6
+    assert 11.5e6 < counts[1] < 12e6
