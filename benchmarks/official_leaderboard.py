@@ -68,6 +68,9 @@ class Case:
 TOWN_GRID = (
     Case("TownGrid without scenarios", OUR_ROUTES / "town_grid_long.xml", "2000,2001,2002", True),
     Case("TownGrid with scenarios", OUR_ROUTES / "town_grid_scenarios.xml", "10006,10021,10030,10057,10080,10098"),
+    Case(
+        "TownGrid with flows", OUR_ROUTES / "town_grid_places.xml", "10424,10427,10439,10445,10448,10501,10504,10508"
+    ),
 )
 TOWN10HD = Case("Town10HD with scenarios", OUR_ROUTES / "town10hd_scenarios.xml", "60009,60012,60024,60031")
 

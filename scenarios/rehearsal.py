@@ -13,6 +13,7 @@ import numpy as np
 from carla_agents.driving.placing import start_pose
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
+from scenarios.parameters import Place
 from scenarios.route_files import ScenarioSpec
 from scenarios.scene import Scene, Wish
 from scenarios.types import make_scenario
@@ -91,10 +92,12 @@ class Rehearsal:
     Attributes:
         wishes: what it would spawn.
         ego_start: where the ego would begin its drive.
+        places: what it found on the map and a route file may name.
     """
 
     wishes: tuple[Wish, ...]
     ego_start: carla.Transform
+    places: dict[str, Place]
 
     def clashes(self) -> list[str]:
         """One sentence for every two actors, or actor and ego's start, that would stand in one another."""
@@ -122,8 +125,9 @@ def rehearse(
         ScenarioError: its type, a parameter or the place does not fit.
     """
     scene = RehearsalScene(carla_map, planner, route, trigger_m)
-    make_scenario(spec).begin(scene)
-    return Rehearsal(tuple(scene.wishes), scene.ego_start)
+    scenario = make_scenario(spec)
+    scenario.begin(scene)
+    return Rehearsal(tuple(scene.wishes), scene.ego_start, scenario.places())
 
 
 def _junction_of(waypoint: carla.Waypoint) -> int:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal
 
 from carla_agents.simulator.frame import Control
-from scenarios.parameters import Parameter, Values
+from scenarios.parameters import Parameter, Place, Values
 from scenarios.scene import Moment, Scene
 
 Command = Any
@@ -50,6 +50,13 @@ class Scenario(ABC):
         Raises:
             ScenarioError: the place has not what the scenario needs, or is taken.
         """
+
+    def places(self) -> dict[str, Place]:
+        """The places that `begin` found on the map, by the names that route files have for them; few types have any.
+
+        CARLA's ScenarioRunner does not look for them: there the route file has to name them.
+        """
+        return {}
 
     def tick(self, moment: Moment) -> list[Command]:
         """What the scenario's actors do next; called every tick from `begin` on."""

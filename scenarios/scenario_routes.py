@@ -24,7 +24,7 @@ from carla_server.towns import SHIPPED_TOWNS, Split
 from scenarios.generate import ROUTES_FOLDER, RouteWish, generate_routes, keypoints_m, plan_specs, to_specs
 from scenarios.junctions import Movement, movements
 from scenarios.maps import map_finder
-from scenarios.parameters import Number, ScenarioError, Word
+from scenarios.parameters import Interval, Number, ScenarioError, Word
 from scenarios.rehearsal import rehearse
 from scenarios.route_files import RouteSpec, ScenarioSpec, write_routes
 from scenarios.running import trigger_distance_m
@@ -40,6 +40,7 @@ _BEFORE_M = 50.0
 _JUNCTION_TRIGGER_M = 35.0
 _BEYOND_M = 45.0
 _EXIT_BEFORE_M, _EXIT_STRAIGHT_M = 60, 20
+_PLACES_ID = 400
 _WRITTEN = ("distance", "front_vehicle_distance", "behind_vehicle_distance")
 """Numbers that a route file names even where they have their default."""
 _TURNS: dict[str, tuple[Command, ...]] = {
@@ -141,6 +142,34 @@ def _fitting_scenario(
         if not rehearsal.clashes():
             return scenario
     return None
+
+
+def with_places(carla_map: carla.Map, planner: RoutePlanner, found: FoundRoute) -> FoundRoute | None:
+    """The same route with what its scenario looks for on the map named in the file, as ScenarioRunner needs it.
+
+    Returns:
+        None if the scenario looks for nothing, or does not work with these places.
+    """
+    (scenario,) = found.spec.scenarios
+    trigger_m = trigger_distance_m(found.route, scenario.trigger)
+    if trigger_m is None:
+        return None
+    places = rehearse(carla_map, planner, found.route, trigger_m, scenario).places
+    if not places:
+        return None
+    named = [(name, tuple(zip("xyz", (f"{v:.2f}" for v in at), strict=True))) for name, at in places.items()]
+    for parameter in TYPES[scenario.type_name].parameters:
+        if isinstance(parameter, Interval):
+            low, high = parameter.default
+            named.append((parameter.name, (("from", f"{low:g}"), ("to", f"{high:g}"))))
+        elif isinstance(parameter, Number) and parameter.name not in dict(scenario.parameters):
+            named.append((parameter.name, (("value", f"{parameter.default:g}"),)))
+    whole = replace(scenario, parameters=(*scenario.parameters, *named))
+    try:
+        clashes = rehearse(carla_map, planner, found.route, trigger_m, whole).clashes()
+    except (ScenarioError, NoRoute):
+        return None
+    return None if clashes else replace(found, spec=replace(found.spec, scenarios=(whole,)))
 
 
 def scenario_at(route: Route, trigger_m: float, type_name: str, direction: str | None = None) -> ScenarioSpec:
@@ -325,7 +354,12 @@ def with_scenarios(
 
 
 def town_files(carla_map: carla.Map, first_id: int) -> dict[str, list[RouteSpec]]:
-    """Route files of a town: `empty`, `scenarios` (three per type) and `long` (several scenarios each)."""
+    """Route files of a town.
+
+    Returns:
+        `empty`; `scenarios`, three per type; `places`, those of them that look for places on the map, with the places
+        named; `long`, several scenarios each.
+    """
     planner = RoutePlanner(carla_map)
     town = carla_map.name.split("/")[-1]
     empty: list[Route] = []
@@ -334,9 +368,10 @@ def town_files(carla_map: carla.Map, first_id: int) -> dict[str, list[RouteSpec]
         empty = generate_routes(planner, RouteWish(3, 150.0, 250.0, min_turns=1, seed=3, max_shared_m=80.0))
     with contextlib.suppress(NoRoute):
         long = generate_routes(planner, RouteWish(2, 600.0, 900.0, min_turns=2, seed=4, max_shared_m=400.0))
-    single: list[RouteSpec] = []
+    single: list[FoundRoute] = []
     for name in TYPES:
-        single += [found.spec for found in find_scenario_routes(carla_map, planner, name, 3, first_id=len(single))]
+        single += find_scenario_routes(carla_map, planner, name, 3, first_id=first_id + len(single))
+    named = [found for route in single if (found := with_places(carla_map, planner, route)) is not None]
     specs = to_specs(long, town, first_id + 900)
     crowded = [
         replace(spec, scenarios=with_scenarios(carla_map, planner, route, seed=spec.route_id))
@@ -344,7 +379,8 @@ def town_files(carla_map: carla.Map, first_id: int) -> dict[str, list[RouteSpec]
     ]
     return {
         "empty": list(to_specs(empty, town, first_id + 800)),
-        "scenarios": [replace(spec, route_id=first_id + spec.route_id) for spec in single],
+        "scenarios": [found.spec for found in single],
+        "places": [replace(found.spec, route_id=found.spec.route_id + _PLACES_ID) for found in named],
         "long": crowded,
     }
 

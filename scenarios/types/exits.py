@@ -9,9 +9,10 @@ import carla
 from scenarios.actors import Flow
 from scenarios.junctions import lane_before
 from scenarios.meeting import first_meeting_m
-from scenarios.parameters import Interval, Number, Parameter, Point, ScenarioError
+from scenarios.parameters import Interval, Number, Parameter, Place, Point, ScenarioError
 from scenarios.scenario import Command
 from scenarios.scene import Moment, Scene, same_direction_lane
+from scenarios.types.flows import ends_of
 from scenarios.types.junctions import JunctionScenario
 
 _BEHIND_M = 45.0
@@ -46,6 +47,9 @@ class HighwayExit(JunctionScenario):
         )
         self._flow.meet(ego_m, flow_m, waits=start is None)
         self._flow.fill(flow_m - max(_CLEAR_M, _CLEAR_S * speed_mps))
+
+    def places(self) -> dict[str, Place]:
+        return ends_of(self._flow.route)
 
     def tick(self, moment: Moment) -> list[Command]:
         return super().tick(moment) + self._flow.tick(moment)

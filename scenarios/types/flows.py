@@ -14,13 +14,15 @@ from carla_agents.driving.route import Route
 from scenarios.actors import Flow
 from scenarios.junctions import Movement, way_route
 from scenarios.meeting import first_meeting_m
-from scenarios.parameters import Ignored, Interval, Number, Parameter, Point, ScenarioError
+from scenarios.parameters import Ignored, Interval, Number, Parameter, Place, Point, ScenarioError
 from scenarios.scenario import Command, PlaceKind
 from scenarios.scene import Moment, Scene, opposite_lane
 from scenarios.types.junctions import JunctionScenario
 
 _BEFORE_M, _AFTER_M = 45.0, 30.0
 _CLEAR_M, _CLEAR_S = 12.0, 2.5
+_INSIDE = 2
+"""Points of a flow's way before the first one that is named: its very end may belong to the next lane."""
 _FLOW: tuple[Parameter, ...] = (
     Number("flow_speed", 7.0, 0.5, 30.0, "m/s of the other traffic"),
     Interval("source_dist_interval", (30.0, 60.0), 5.0, 300.0, "metres between two of its vehicles"),
@@ -101,6 +103,9 @@ class EnterActorFlow(_ThroughTraffic):
 
     def other_ways(self) -> list[Movement]:
         return [self.crossing.into_exit()]
+
+    def places(self) -> dict[str, Place]:
+        return ends_of(self._flows[0].route)
 
     def given_paths(self, scene: Scene) -> list[Route]:
         start, end = self.values.place(_START.name), self.values.place(_END.name)
@@ -210,6 +215,12 @@ class CrossingBicycleFlow(JunctionScenario):
         self._flow.meet(ego_m, flow_m, waits=True)
         self._flow.fill(flow_m - _CLEAR_M)
 
+    def places(self) -> dict[str, Place]:
+        way = self._flow.route
+        beside = shifted(way, way.distance_m, np.full(len(way.points_m), self.right_m))
+        x, y = (float(v) for v in beside[_INSIDE])
+        return {**ends_of(way), _START.name: (x, y, float(way.points_m[_INSIDE, 2]))}
+
     def tick(self, moment: Moment) -> list[Command]:
         return super().tick(moment) + self._flow.tick(moment)
 
@@ -226,6 +237,12 @@ class CrossingBicycleFlow(JunctionScenario):
             return path
         end = scene.map.get_waypoint(_location(path.points_m[-1]))
         return scene.plan([*places, straight[0].entry.waypoints[-1], end])
+
+
+def ends_of(way: Route) -> dict[str, Place]:
+    """Where a flow begins and ends, as a route file says it."""
+    first, last = (tuple(float(v) for v in way.points_m[k]) for k in (_INSIDE, -1 - _INSIDE))
+    return {_START.name: (first[0], first[1], first[2]), _END.name: (last[0], last[1], last[2])}
 
 
 def _location(point_m: np.ndarray) -> carla.Location:

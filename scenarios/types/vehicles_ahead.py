@@ -10,7 +10,7 @@ import numpy as np
 
 from carla_agents.driving.route import Route
 from scenarios.actors import RoutedVehicle, time_to_reach_s
-from scenarios.parameters import Ignored, Number, Parameter, Point, ScenarioError, SpawnError, Word
+from scenarios.parameters import Ignored, Number, Parameter, Place, Point, ScenarioError, SpawnError, Word
 from scenarios.scenario import Command, Scenario
 from scenarios.scene import Moment, Scene, Wish, beside, same_direction_lane
 from scenarios.types.obstacles import parking_lane, stand
@@ -161,10 +161,15 @@ class HighwayCutIn(Scenario):
         offset_m = away.x * right.x + away.y * right.y
         path = _ahead_on_route(scene, start_m, offset_m, keep_m=self.beside_m)
         (actor,) = scene.spawn([Wish(scene.car(), here.transform)])
+        begins = here.transform.location
+        self._begins = begins.x, begins.y, begins.z
         self._car = RoutedVehicle(actor, path, scene.delta_s)
         self._start_m = start_m
         self._cut_m = self.beside_m + _MERGE_M
         self.end_m = min(start_m + self._cut_m + 15.0, scene.route.length_m - 2.0)
+
+    def places(self) -> dict[str, Place]:
+        return {"other_actor_location": self._begins}
 
     def tick(self, moment: Moment) -> list[Command]:
         if self._car.arrived:

@@ -8,9 +8,9 @@ import pytest
 from carla_agents.driving.route_planner import RoutePlanner
 from scenarios.generate import ROUTES_FOLDER
 from scenarios.maps import map_finder
-from scenarios.parameters import ScenarioError
+from scenarios.parameters import Point, ScenarioError
 from scenarios.route_files import RouteSpec, parse_routes, read_routes, write_routes
-from scenarios.scenario_routes import find_scenario_routes, with_scenarios
+from scenarios.scenario_routes import FoundRoute, find_scenario_routes, with_places, with_scenarios
 from scenarios.types import TYPES
 from scenarios.validate import validate_file, validate_route
 from syndiff.cli import main
@@ -34,6 +34,23 @@ def test_the_default_town_has_three_routes_of_every_type() -> None:
     for route in read_routes(ROUTES_FOLDER / "town_grid_scenarios.xml"):
         counts[route.scenarios[0].type_name] += 1
     assert min(counts.values()) >= 3
+
+
+def test_what_a_scenario_looks_for_on_the_map_can_be_named_in_the_file(
+    good: RouteSpec, grid_map: carla.Map, grid_planner: RoutePlanner
+) -> None:
+    (found,) = find_scenario_routes(grid_map, grid_planner, "EnterActorFlow", 1)
+    named = with_places(grid_map, grid_planner, found)
+    assert named is not None
+    assert validate_route(named.spec, grid_map, grid_planner) == []
+    tags = [tag for tag, _ in named.spec.scenarios[0].parameters]
+    assert tags == ["start_actor_flow", "end_actor_flow", "flow_speed", "source_dist_interval"]
+    without = FoundRoute(good, grid_planner.plan(good.waypoints_m))
+    assert with_places(grid_map, grid_planner, without) is None
+    given = {name for name, kind in TYPES.items() if any(isinstance(p, Point) for p in kind.parameters)}
+    shipped = [route.scenarios[0] for route in read_routes(ROUTES_FOLDER / "town_grid_places.xml")]
+    assert {scenario.type_name for scenario in shipped} == given
+    assert all({"start_actor_flow", "other_actor_location"} & {tag for tag, _ in s.parameters} for s in shipped)
 
 
 def test_triggers_types_parameters_places_and_weather_are_checked(
