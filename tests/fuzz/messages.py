@@ -190,6 +190,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "replay_file": ("fuzz.log", 0.0, 0.0, 0, False, POSE),
     "set_replayer_time_factor": (1.0,),
     "syndiff.capabilities": (),
+    "syndiff.count_ids_anew": (),
     "syndiff.relight": (SENSOR, 2, [[WEATHER, [[CAR, 3]]]]),
 }
 """Arguments that each procedure takes, without CARLA's metadata."""
