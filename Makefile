@@ -4,8 +4,6 @@ BIN := .venv/bin
 DEMO_OUT ?= demo
 SEED ?= 0
 
-DRIVING_TESTS := tests/leaderboard/ tests/scenarios/ tests/syndiff/
-
 .PHONY: help setup demo segmenter generator generator-data test test-slow fuzz lint bench docs wheel-check clean
 
 help:
@@ -41,10 +39,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes: in a single one the carla client's library ended with a segmentation fault after some 2,200 tests.
 test: lint
-	$(BIN)/python -m pytest $(filter-out $(DRIVING_TESTS),$(wildcard tests/*/))
-	$(BIN)/python -m pytest $(DRIVING_TESTS)
+	$(BIN)/python -m pytest
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800
