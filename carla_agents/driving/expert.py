@@ -9,6 +9,7 @@ import carla
 import numpy as np
 
 from carla_agents.driving.control import ControllerConfig, WaypointController
+from carla_agents.driving.giving_way import GivingWay
 from carla_agents.driving.hazards import Hazard, Path, find_hazards
 from carla_agents.driving.lane_use import LaneUse
 from carla_agents.driving.route import Route, RouteProgress
@@ -19,9 +20,6 @@ from carla_agents.simulator.session import Session
 from carla_agents.simulator.vehicle_state import VehicleState
 
 _STANDING_MPS = 0.1
-_YIELD_MEMORY_S = 1.0
-_YIELD_NOTICE_S = 0.12
-"""Who seems to be in the way for a tick or two only, on the edge of a gap that fits, is not remembered."""
 _FULL_BRAKING_MPS2 = 6.0
 _DASH_MARGIN_S = 0.25
 
@@ -120,8 +118,7 @@ class Expert:
         self._controller = WaypointController(session.config.fixed_delta_s, controller_config(vehicle))
         self._profile_mps = speed_profile_mps(route, self.config)
         self._served: set[int] = set()
-        self._yielding: dict[int, tuple[float, float]] = {}
-        self._crossing_since_s: dict[int, float] = {}
+        self._giving_way = GivingWay(session.config.fixed_delta_s)
         self._stood_s = 0.0
         self._waited_s = 0.0
 
@@ -224,20 +221,12 @@ class Expert:
         return [Decision(self._approach_mps(gap_m), "stop sign", gap_m)]
 
     def _yield_decisions(self, now_s: float, front_m: float, hazards: list[Hazard]) -> list[Decision]:
-        """Keeps giving way for a moment after a crossing road user seems harmless.
-
-        Whoever slows down for us looks as if he came later, which would let us go, which makes him brake: without
-        memory both end up standing in the middle of the junction.
-        """
-        crossing = [hazard for hazard in hazards if hazard.crossing and hazard.speed_mps == 0.0]
-        before = self._crossing_since_s
-        self._crossing_since_s = {hazard.actor_id: before.get(hazard.actor_id, now_s) for hazard in crossing}
-        for hazard in crossing:
-            if now_s - self._crossing_since_s[hazard.actor_id] > _YIELD_NOTICE_S:
-                line_m = front_m + hazard.gap_m - self.config.standing_gap_m
-                self._yielding[hazard.actor_id] = (line_m, now_s + _YIELD_MEMORY_S)
-        self._yielding = {user: held for user, held in self._yielding.items() if held[1] > now_s}
-        gaps_m = [line_m - front_m for line_m, _ in self._yielding.values()]
+        crossing = [
+            (hazard.actor_id, front_m + hazard.gap_m - self.config.standing_gap_m)
+            for hazard in hazards
+            if hazard.crossing and hazard.speed_mps == 0.0
+        ]
+        gaps_m = [line_m - front_m for line_m in self._giving_way.update(now_s, crossing)]
         return [Decision(self._approach_mps(gap_m), "crossing", gap_m) for gap_m in gaps_m if gap_m > -1.0]
 
     def _full_junction_decision(self, front_m: float, hazards: list[Hazard]) -> list[Decision]:
