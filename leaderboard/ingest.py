@@ -107,7 +107,22 @@ def _official(path: Path, content: Mapping[str, Any]) -> Ingested:
     total = int(progress[1]) if len(progress) == 2 else len(rows)
     missing = max(0, total - len(rows)) + len(crashed)
     known = {"sensors": content.get("sensors", []), "entry_status": content.get("entry_status", "")}
+    known |= _told_beside(path)
     return Ingested(path, origin, records, tuple(crashed), missing, types, known, tuple(doubts))
+
+
+def _told_beside(path: Path) -> dict[str, Any]:
+    """What `leaderboard_evaluator` wrote beside a file of the official form, which has no room for it."""
+    beside = path.with_name(f"{path.name}.provenance.json")
+    if not beside.exists():
+        return {}
+    try:
+        told = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{beside} cannot be read: {error}; delete it to do without") from error
+    if not isinstance(told, dict) or not isinstance(told.get("simulator"), dict):
+        raise ResultsError(f"{beside} names no simulator; delete it to do without")
+    return told
 
 
 def _origin(content: Mapping[str, Any], rows: list[Any]) -> str:

@@ -128,6 +128,23 @@ def test_an_official_file_gives_back_its_events(tmp_path):
     assert record.infractions[0].position_in_world_m == (101.0, -220.8, 0.14)
 
 
+def test_what_our_evaluator_wrote_beside_an_official_file_is_read_with_it(tmp_path):
+    path = write(tmp_path / "r.json", [record_json(drive(7, STOP), 0)], 1)
+    assert "simulator" not in read_result_file(path).provenance
+    beside = tmp_path / "r.json.provenance.json"
+    beside.write_text(json.dumps({"simulator": {"kind": "embedded", "map": "TownGrid"}, "routes_sha256": "ab"}))
+    known = read_result_file(path).provenance
+    assert (known["simulator"]["map"], known["routes_sha256"], known["entry_status"]) == (
+        "TownGrid",
+        "ab",
+        "Finished",
+    )
+    for text, reason in (("{", "cannot be read"), ("[]", "names no simulator"), ("{}", "names no simulator")):
+        beside.write_text(text)
+        with pytest.raises(ResultsError, match=reason):
+            read_result_file(path)
+
+
 def test_files_of_1_0_and_of_bench2drive_are_told_apart(tmp_path):
     old = record_json(drive(7, STOP), 0, Metric.V1_0)
     del old["num_infractions"]
