@@ -18,7 +18,7 @@ class TrainControlnet:
     start: Path | None = None
     """Folder of a trained ControlNet of the same size to begin with; absent, weights are random at first."""
     size: Literal["s", "m"] = "s"
-    """s: 3.6 million parameters. m: 12 million, about three times the time."""
+    """s: 3.5 million parameters. m: 12 million, about three times the time."""
     source: str = "clear-day"
     """Condition that frames are synthesized from."""
     steps: int = 400
