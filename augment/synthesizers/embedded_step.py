@@ -2,7 +2,7 @@
 
     levels of the variant = (1 + gain) levels of the source + offset + displacement + strengths x detail maps
                             + streak strength x streaks + point strength x points
-                            + lit cells x (window strengths x detail maps)
+                            + lit cells of buildings x (window strengths x detail maps)
 
 Gain and offset are smooth over the picture, but each layout group has its own, so tone and haze change exactly at the
 edges of the labels; the displacement and a few detail maps change from pixel to pixel, and the maps' strengths are
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from augment.layout import GROUP_COUNT
+from augment.layout import GROUP_COUNT, LayoutGroup
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, decode_levels, encode_levels
 from augment.synthesizers.small_controlnet import BLOCK_FACTOR, BLOCK_PIXELS, DETAIL_CHANNELS, SmallControlNet
 
@@ -84,9 +84,10 @@ class EmbeddedStep(torch.nn.Module):
         marked, marked_windows = _of_pixels(of_detail, detail.unflatten(1, (-1, BLOCK_PIXELS))).split((3, 3), dim=1)
         streak, point = of_noise[:, :, None].split((3, 3), dim=1)
         streaks, points, cells = _blocks(noise).unflatten(1, (3, 1, BLOCK_PIXELS)).unbind(1)
+        panes = cells * one_hot[:, LayoutGroup.BUILDING, None]
         before = source.unflatten(1, (3, BLOCK_PIXELS))
         after = before + gain * before + offset + displacement + marked
-        after = after + streak * streaks + point * points + marked_windows * cells
+        after = after + streak * streaks + point * points + marked_windows * panes
         return functional.pixel_shuffle(after.flatten(1, 2), BLOCK_FACTOR)
 
 

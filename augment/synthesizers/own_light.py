@@ -14,6 +14,7 @@ _SODIUM = np.array([1.0, 0.68, 0.36], np.float32)
 _HEADLIGHT = np.array([1.0, 0.95, 0.84], np.float32)
 _TAIL = np.array([1.0, 0.05, 0.03], np.float32)
 _WINDOW = np.array([1.0, 0.78, 0.45], np.float32)
+_GROUND = (LayoutGroup.ROAD, LayoutGroup.ROAD_LINE, LayoutGroup.SIDEWALK, LayoutGroup.TERRAIN)
 
 
 def lamp_light(
@@ -40,7 +41,8 @@ def lamp_light(
     strength = 2.6 * beam * reach
     returns = np.ones(seg.shape, np.float32)
     returns[(seg == SemanticTag.ROAD_LINES) | (seg == SemanticTag.TRAFFIC_SIGNS)] = 1.5
-    headlights = (strength * returns)[..., None] * _HEADLIGHT
+    # A picture without any ground was not taken from a car.
+    headlights = (strength * returns * np.isin(group, _GROUND).any())[..., None] * _HEADLIGHT
     near_lamps = np.zeros(seg.shape, np.float32)
     near_lamps[(group == LayoutGroup.SIDEWALK) | (group == LayoutGroup.BUILDING)] = 0.13
     near_lamps[(group == LayoutGroup.ROAD) | (group == LayoutGroup.ROAD_LINE)] = 0.06

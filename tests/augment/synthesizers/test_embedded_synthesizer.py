@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from augment.conditions import DOMINANT, HELD_OUT, Condition
+from augment.layout import LayoutGroup, groups
 from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.check import check_synthesizer, drawn_scenes
 from augment.synthesizers.embedded import EmbeddedSynthesizer
@@ -21,6 +22,7 @@ from augment.synthesizers.small_controlnet import (
     SmallControlNet,
     SmallControlNetConfig,
     read_config,
+    weather_vector,
     weights_hash,
 )
 
@@ -70,6 +72,21 @@ def test_a_variant_depends_on_its_seed_and_on_nothing_beside_it(folder: Path, sc
     assert np.array_equal(together[2], alone[0])
     other = synthesizer(scenes.select([2]), [HELD_OUT], np.array([99], np.uint64))
     assert not np.array_equal(other, alone)
+
+
+def test_windows_are_lit_in_buildings_only(network: SmallControlNet, scenes: FrameBatch):
+    rgb = torch.from_numpy(scenes.rgb).permute(0, 3, 1, 2).float() / 255.0
+    kinds = torch.from_numpy(groups(scenes.seg)).long()
+    weather = torch.from_numpy(np.stack([weather_vector(DOMINANT, HELD_OUT)] * 4))
+    noise = torch.zeros(4, NOISE_CHANNELS, *scenes.seg.shape[1:])
+    lit = noise.clone()
+    lit[:, 2] = 1.0
+    step, depth_m = EmbeddedStep(network).eval(), torch.full(scenes.seg.shape, 20.0)
+    with torch.no_grad():
+        dark, shown = (step(rgb, kinds, depth_m, weather, cells) for cells in (noise, lit))
+    changed = (dark != shown).any(1)
+    assert changed[kinds == LayoutGroup.BUILDING].any()
+    assert not changed[kinds != LayoutGroup.BUILDING].any()
 
 
 def test_batches_give_the_same_pictures_but_for_rounding(folder: Path, scenes: FrameBatch):

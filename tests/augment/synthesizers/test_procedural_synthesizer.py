@@ -57,6 +57,15 @@ def test_windows_and_vehicle_lamps_shine_at_night(scenes: FrameBatch):
     assert reddish[car].max() > 80
 
 
+def test_a_picture_without_ground_has_no_headlights(scenes: FrameBatch):
+    bare = replace(
+        scenes, seg=np.full_like(scenes.seg, SemanticTag.VEGETATION), depth_m=None, rgb=scenes.rgb // 2 + 60
+    )
+    rows = shown(bare, "clear-night").mean((0, 2, 3)) / bare.rgb.mean((0, 2, 3))
+    assert rows[-8:].max() < 1.3 * rows[:8].max()
+    assert shown(scenes, "clear-night")[:, -8:].mean() > 1.3 * shown(bare, "clear-night")[:, -8:].mean()
+
+
 def test_lane_paint_stays_brighter_than_the_road_in_every_condition(scenes: FrameBatch):
     paint, road = scenes.seg == SemanticTag.ROAD_LINES, scenes.seg == SemanticTag.ROADS
     paint[:, : paint.shape[1] * 3 // 4] = False
