@@ -299,12 +299,8 @@ def _without_followers(users: RoadUsers, ego: VehicleState, length_m: float) -> 
     relative = ego.to_ego(users.center_m)
     turn = np.abs(np.angle(np.exp(1j * (users.yaw_rad - ego.yaw_rad))))
     behind = (relative[:, 0] < -0.4 * length_m) & (np.abs(relative[:, 1]) < 2.2) & (turn < math.radians(60.0))
-    return _kept(users, ~behind | users.walker)
+    return users.kept(~behind | users.walker)
 
 
 def _without(users: RoadUsers, ids: frozenset[int]) -> RoadUsers:
-    return _kept(users, ~np.isin(users.ids, list(ids))) if ids else users
-
-
-def _kept(users: RoadUsers, keep: np.ndarray) -> RoadUsers:
-    return RoadUsers(*(getattr(users, name)[keep] for name in users.__dataclass_fields__))
+    return users.kept(~np.isin(users.ids, list(ids))) if ids else users

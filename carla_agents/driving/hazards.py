@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ _MAX_TURN_RAD = np.pi / 2
 _HELD_BRAKING_MPS2 = -4.0
 _SAME_DIRECTION_RAD = np.deg2rad(50.0)
 _HEAD_ON_RAD = np.deg2rad(160.0)
+_STRAIGHTER = (0.0, 0.5)
+"""Shares of the present turning that somebody may go on with."""
 _CROSSING_MPS = 2.0
 _WALKER_MARGIN_M = 0.7
 _MERGE_GAP_M = 3.0
@@ -149,9 +151,21 @@ def find_hazards(
             hazards.append(Hazard(float(path.ahead_m[k] + half_width_m), along, int(users.ids[j]), True))
         else:
             if not users.walker[j] and meeting < _HEAD_ON_RAD:
-                k = _entrance(np.any(later[:, :, position], axis=0), k)
+                touched = later[:, :, position].any(axis=0) | _passed_if_straighter(path, users, j, radius, horizon_s)
+                k = _entrance(touched, k)
             hazards.append(Hazard(float(path.ahead_m[k]), 0.0, int(users.ids[j]), True))
     return hazards
+
+
+def _passed_if_straighter(path: Path, users: RoadUsers, j: int, radius_m: np.ndarray, horizon_s: float) -> np.ndarray:
+    """(K,) bool: where user j would pass over the path if he turned less than now: bends end."""
+    alone = users.kept(np.array([j]))
+    half_m = np.stack((alone.half_length_m, alone.half_width_m), axis=-1)
+    touched = np.zeros(len(path.points_m), dtype=bool)
+    for share in _STRAIGHTER:
+        _, center_m, yaw_rad = predict(replace(alone, yaw_rate_radps=share * alone.yaw_rate_radps), horizon_s)
+        touched |= overlaps(path.points_m, center_m, yaw_rad, half_m, radius_m[[j]]).any(axis=(0, 2))
+    return touched
 
 
 def _entrance(touched: np.ndarray, k: int) -> int:

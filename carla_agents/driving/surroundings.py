@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import carla
 import numpy as np
@@ -56,6 +56,10 @@ class RoadUsers:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def kept(self, keep: np.ndarray) -> RoadUsers:
+        """Those that a (N,) bool mask or an array of indices picks."""
+        return RoadUsers(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 class Surroundings:

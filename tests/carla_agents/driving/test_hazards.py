@@ -1,5 +1,7 @@
 """Road users in the way, or about to be, are found; others are not."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from carla_agents.driving.hazards import Hazard, Path, find_hazards, overlaps, predict
@@ -64,6 +66,16 @@ def test_whoever_stops_before_a_crossing_car_stands_clear_of_its_whole_way() -> 
     _, centers_m, yaws_rad = predict(found, 4.0)
     assert len(before_m) > 5
     assert not overlaps(before_m, centers_m, yaws_rad, np.array([[2.2, 0.9]]), np.array([1.25])).any()
+
+
+def test_whoever_stops_before_a_turning_car_stands_clear_of_its_way_also_if_its_turn_ends() -> None:
+    turning = users((35.0, -12.0, np.pi - 0.45, 7.0), yaw_rate_radps=np.array([-0.15]))
+    (hazard,) = hazards(turning, speed_mps=5.0)
+    before_m = PATH.points_m[PATH.ahead_m < hazard.gap_m]
+    assert len(before_m) > 5
+    for rate_radps in (-0.15, -0.075, 0.0):
+        _, centers_m, yaws_rad = predict(replace(turning, yaw_rate_radps=np.array([rate_radps])), 4.0)
+        assert not overlaps(before_m, centers_m, yaws_rad, np.array([[2.2, 0.9]]), np.array([1.25])).any()
 
 
 def test_a_car_that_will_have_passed_long_before_is_no_hazard() -> None:
