@@ -125,7 +125,7 @@ def four_environments(name: str, backend: str, weights: str | None, steps: int, 
     print(f"  one batch / four models: {one / four:.2f} (goal >= 1.5)")
 
 
-def recorded_drive(base: gymnasium.Env, steps: int) -> tuple[list[Frame], list[np.ndarray]]:
+def recorded_drive(base: gymnasium.Env, steps: int, target: Condition) -> tuple[list[Frame], list[np.ndarray]]:
     """The expert drives a while; frames, and each one's true picture in the target condition."""
     drive = base.unwrapped
     assert isinstance(drive, DriveEnv)  # noqa: S101 - `make_drive` made it
@@ -137,7 +137,7 @@ def recorded_drive(base: gymnasium.Env, steps: int) -> tuple[list[Frame], list[n
     for _ in range(steps):
         frame = info["frame"]
         frames.append(frame)
-        true.append(truth.pictures(truth.key_of(frame), [HELD_OUT])[0])
+        true.append(truth.pictures(truth.key_of(frame), [target])[0])
         control = expert.control()
         action = np.array([control.steer, control.throttle, control.brake], np.float32)
         _, _, terminated, truncated, info = base.step(action)
@@ -158,21 +158,21 @@ def changes(frames: list[Frame], pictures: list[np.ndarray], warp: ViewWarp) -> 
     return statistics.mean(found)
 
 
-def flicker(base: gymnasium.Env, synthesizer: Synthesizer, steps: int) -> None:
+def flicker(base: gymnasium.Env, synthesizer: Synthesizer, steps: int, target: Condition) -> None:
     """Change between consecutive pictures of a drive, beside the true re-render's."""
-    frames, true = recorded_drive(base, steps)
+    frames, true = recorded_drive(base, steps, target)
     camera = base.unwrapped.camera  # type: ignore[attr-defined]
     warp = ViewWarp(camera)
     goal = changes(frames, true, warp)
     driven_m = float(np.linalg.norm(frames[-1].ego_to_world[:3, 3] - frames[0].ego_to_world[:3, 3]))
-    print(f"flicker, {DOMINANT.name} to {HELD_OUT.name}, {len(frames)} frames over {driven_m:.0f} m")
+    print(f"flicker, {DOMINANT.name} to {target.name}, {len(frames)} frames over {driven_m:.0f} m")
     print(f"  {'clear-day frames themselves':<48}{changes(frames, [f.rgb for f in frames], warp):6.2f} levels")
     print(f"  {'true re-render':<48}{goal:6.2f} levels")
     for every in (1, 3):
         for seed_per in ("frame", "episode"):
             made = OnlineAugmenter(
                 synthesizer,
-                Schedule((HELD_OUT.name,)),
+                Schedule((target.name,)),
                 OnlineConfig(every=every, seed_per=seed_per),  # type: ignore[arg-type]
             )
             augmenter = DriveAugmenter(made, camera)
@@ -207,6 +207,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of the embedded network")
     parser.add_argument("--cars", type=int, default=0, help="traffic around the ego")
     parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--flicker", nargs="*", default=[HELD_OUT.name, "fog-day"], help="conditions of that part")
     parser.add_argument("--only", nargs="*", default=["rates", "four", "flicker", "deadline"])
     options = parser.parse_args()
     print(machine_line())
@@ -218,7 +219,8 @@ def main() -> None:
     if "rates" in options.only:
         rates(base, synthesizer, options.steps)
     if "flicker" in options.only:
-        flicker(base, synthesizer, options.steps)
+        for name in options.flicker:
+            flicker(base, synthesizer, options.steps, Condition.parse(name))
     if "deadline" in options.only:
         deadline(base, synthesizer, options.steps)
     base.close()
