@@ -8,18 +8,26 @@ runs/generator-data, for the segmenter and the ControlNet.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+import carla
 
 from augment.conditions import CORE12, DOMINANT, Condition
 from benchmarks.stopwatch import Stopwatch, machine_line
-from carla_agents.data.drives import PairedCondition, plan_drives
+from carla_agents.data.drive_recorder import plan_route
+from carla_agents.data.drives import Drive, PairedCondition, plan_drives
 from carla_agents.data.recording import record
 from carla_agents.data.recording_config import RecordingConfig
 from carla_agents.data.store import Store
+from carla_agents.driving.route import Route
+from carla_agents.driving.route_planner import RoutePlanner
 from carla_agents.driving.traffic import STREET_MIX
 from carla_agents.policies.base import CameraSpec
 from carla_agents.simulator.session import SimulatorConfig
+from scenarios.maps import map_finder
 
 TRAIN_MAPS = ("TownGrid", "TownRing")
 TEST_MAPS = ("TownArterial", "TownHill")
@@ -29,6 +37,11 @@ MOUNTS = {
     "mast": CameraSpec(fov_deg=80.0, position_in_ego_m=(1.0, 0.0, 2.5), pitch_deg=-10.0),
     "long": CameraSpec(fov_deg=60.0, position_in_ego_m=(0.6, 0.3, 1.5), pitch_deg=0.0),
 }
+_TRAFFIC_LIGHT = "1000001"
+"""OpenDRIVE's type of a signal."""
+_APPROACH_M = 30.0
+"""A drive past lights comes to them on at least so long a stretch."""
+_DRAWN_PER_DRIVE = 50
 
 
 @dataclass(frozen=True)
@@ -53,12 +66,16 @@ class StoresConfig:
     """Every frame is shown under each of them."""
     style: str = "default"
     """Art style of the embedded simulator."""
+    walkers: int = 40
+    """People in the town, most of them along the route."""
+    light_drives: int = 0
+    """Further drives per held-out town, each from another lane to a junction with traffic lights."""
 
 
 def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list[Store]]:
     """Record what is missing; (stores to learn from, held-out stores)."""
     test = [
-        _record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 1, config)
+        _record(folder / f"test-{town}", town, "roof", "val", config.test_drives, 1, config, config.light_drives)
         for town in TEST_MAPS
         if town in config.towns
     ]
@@ -72,12 +89,19 @@ def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list
 
 
 def _record(
-    root: Path, town: str, mount: str, split: str, drive_count: int, number: int, config: StoresConfig
+    root: Path,
+    town: str,
+    mount: str,
+    split: str,
+    drive_count: int,
+    number: int,
+    config: StoresConfig,
+    light_drives: int = 0,
 ) -> Store:
     """Drives by clear day; every frame is relit under the other conditions, which is exact and costs no drive."""
     pairs = [PairedCondition(condition.name, condition.to_weather().as_tuple()) for condition in config.conditions]
     drives = plan_drives(
-        {DOMINANT.name: drive_count},
+        {DOMINANT.name: drive_count + _DRAWN_PER_DRIVE * light_drives},
         {DOMINANT.name: DOMINANT.to_weather().as_tuple()},
         config.seed + number,
         split=split,
@@ -91,12 +115,54 @@ def _record(
         every_ticks=config.every_ticks,
         route_length_m=config.route_length_m,
         vehicles=30,
-        walkers=40,
+        walkers=config.walkers,
         traffic_mix=STREET_MIX,
         scene=False,
     )
+    drives = [*drives[:drive_count], *islice(past_lights(drives[drive_count:], recording), light_drives)]
+    if len(drives) < drive_count + light_drives:
+        raise SystemExit(
+            f"{len(drives) - drive_count} of {light_drives * _DRAWN_PER_DRIVE} random routes in {town} come to "
+            f"traffic lights from a lane of their own, {light_drives} are wanted: ask for fewer"
+        )
     record(root, drives, recording, seed=config.seed)
     return Store.read(root)
+
+
+def past_lights(drives: list[Drive], config: RecordingConfig) -> Iterator[Drive]:
+    """Those whose route enters a junction with traffic lights after `_APPROACH_M`, no two from the same lane."""
+    if not drives:
+        return
+    town = config.simulator.map_name
+    carla_map = map_finder()(town)
+    if carla_map is None:
+        raise SystemExit(f"{town} is no shipped town, so its traffic lights are unknown before it is loaded")
+    planner, lit, lanes = RoutePlanner(carla_map), _junctions_with_lights(carla_map), set()
+    for drive in drives:
+        route = plan_route(planner, drive, config)
+        lane = tuple(route.lanes[0].tolist())
+        if lane not in lanes and any(at_m >= _APPROACH_M for junction, at_m in _entries(route) if junction in lit):
+            lanes.add(lane)
+            yield drive
+
+
+def _junctions_with_lights(carla_map: carla.Map) -> set[int]:
+    """Ids of the first junctions ahead of the signals."""
+    found = set()
+    for signal in carla_map.get_all_landmarks_of_type(_TRAFFIC_LIGHT):
+        waypoint = carla_map.get_waypoint(signal.transform.location)
+        ahead = [waypoint, *(place for at_m in range(2, int(_APPROACH_M), 2) for place in waypoint.next(float(at_m)))]
+        found.add(next((place.junction_id for place in ahead if place.is_junction), -1))
+    return found - {-1}
+
+
+def _entries(route: Route) -> Iterator[tuple[int, float]]:
+    """(id, metres from the start) of every junction that the route enters."""
+    before = -1
+    for junction, at_m in zip(route.junction.tolist(), route.distance_m.tolist(), strict=True):
+        if junction not in (-1, before):
+            yield junction, at_m
+        before = junction
 
 
 def main() -> None:
@@ -108,6 +174,10 @@ def main() -> None:
     parser.add_argument("--depth", action="store_true", help="record depth too")
     parser.add_argument("--dust", action="store_true", help="show every frame in a dust storm too")
     parser.add_argument("--style", default=StoresConfig.style, help="art style of the embedded simulator")
+    parser.add_argument("--walkers", type=int, default=StoresConfig.walkers, help="people in each town")
+    parser.add_argument(
+        "--light-drives", type=int, default=StoresConfig.light_drives, help="further, to traffic lights"
+    )
     parser.add_argument("--seed", type=int, default=StoresConfig.seed)
     options = parser.parse_args()
     print(machine_line())
@@ -119,6 +189,8 @@ def main() -> None:
         depth=options.depth,
         conditions=(*CORE12, Condition("dust", "day")) if options.dust else CORE12,
         style=options.style,
+        walkers=options.walkers,
+        light_drives=options.light_drives,
     )
     with Stopwatch() as watch:
         train, test = record_stores(options.out, config)
