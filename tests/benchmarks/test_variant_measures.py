@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.lamp_states import find_lamps, shows
-from benchmarks.variants import TARGETS, compare_segmenters
+from benchmarks.variant_segmenters import TARGETS, Pictures, compare_segmenters
+from carla_agents.segmentation.carla_sets import GROUPS12
 from carla_server.semantics import SemanticTag
 
 LENSES = {
@@ -62,3 +63,23 @@ def test_ratios_are_of_pooled_confusions_and_their_intervals_hold_them():
     for name in ("miou", "lane paint", "traffic light", "person"):
         assert 0.4 < compared[name]["low"] <= compared[name]["ratio"] <= compared[name]["high"] < 0.7
     assert compare_segmenters(true, true)["miou"]["ratio"] == 1.0
+
+
+def test_a_class_that_true_pictures_did_not_teach_has_no_ratio():
+    true = np.zeros((1, len(TARGETS), 20, 12, 12), np.int64)
+    true[..., range(12), range(12)] = 90
+    lights = [c.name for c in GROUPS12.classes].index("traffic light")
+    true[..., lights, 0], true[..., lights, lights] = 90, 0
+    compared = compare_segmenters(true, true)
+    assert compared["traffic light"]["ratio"] is None
+    assert compared["person"]["ratio"] == 1.0
+
+
+def test_pictures_of_other_pixels_are_another_data_set():
+    shown, seen = np.zeros((1, 2, 4, 4, 3), np.uint8), np.zeros((2, 4, 4), np.uint8)
+    other = shown.copy()
+    other[0, 1, 2, 3, 0] = 1
+    first, again, second = (
+        Pictures([], GROUPS12, np.ones(2) / 2, shown=s, labels=seen) for s in (shown, shown, other)
+    )
+    assert first.fingerprint() == again.fingerprint() != second.fingerprint()
