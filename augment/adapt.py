@@ -38,7 +38,7 @@ from carla_agents.data.store import Store
 FORMAT = "syndiff-adapted-1"
 _SHARES: dict[Model, float] = {"segmenter": 0.35, "condition_classifier": 0.08, "generator": 0.47}
 """Of the budget; the rest goes into reading and into the figures."""
-_PROBE_STEPS = 4
+_PROBE_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,25 @@ def _steps(out: Path, store: Store, data: dict[Model, Any], config: AdaptConfig)
 
 def _affordable(model: Model, data: Any, config: AdaptConfig, models: list[Model]) -> int:
     share = _SHARES[model] * sum(_SHARES.values()) / sum(_SHARES[name] for name in models)
-    told: list[float] = []
+    told_s: list[float] = []
+
+    def tell(*_: object) -> None:
+        told_s.append(time.monotonic() if config.clock == "wall" else time.process_time() / config.threads)
+
     with tempfile.TemporaryDirectory() as folder:
-        train_model(model, data, config, _PROBE_STEPS, Path(folder) / model, lambda *_: told.append(time.monotonic()))
-    seconds_per_step = (told[-1] - told[0]) / (len(told) - 1)
-    return max(_PROBE_STEPS, int(60.0 * config.minutes * share / max(seconds_per_step, 1e-4)))
+        train_model(model, data, config, _PROBE_STEPS, Path(folder) / model, tell)
+    return affordable_steps(told_s, 60.0 * config.minutes * share)
+
+
+def affordable_steps(told_s: list[float], budget_s: float) -> int:
+    """Steps that fit a budget, by the median of the steps of a probe: a moment's other work does not decide.
+
+    Args:
+        told_s: when each step of the probe was done, at least two.
+        budget_s: seconds of the same clock.
+    """
+    seconds_per_step = float(np.median(np.diff(told_s)))
+    return max(_PROBE_STEPS, int(budget_s / max(seconds_per_step, 1e-4)))
 
 
 def _figures(

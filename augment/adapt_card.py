@@ -9,6 +9,7 @@ _MEASURES = {
     "right": "condition recognised",
     "psnr_db": "PSNR of variants, dB",
     "accepted": "variants taken for their condition",
+    "accepted_of_true": "true pictures taken for their condition",
     "miou_of_true": "mean IoU on true pictures",
 }
 

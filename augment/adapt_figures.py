@@ -42,8 +42,9 @@ def generator_figures(
     """Variants of the source frames against the true pictures.
 
     Returns:
-        `{"pictures", "psnr_db", "accepted", "miou", "miou_of_true"}`: mean PSNR, share that the condition classifier
-        takes for the target, mean IoU of the segmenter against the labels on variants and on true pictures.
+        `{"pictures", "psnr_db", "accepted", "accepted_of_true", "miou", "miou_of_true"}`: mean PSNR, share of
+        variants and of true pictures that the condition classifier takes for the target, mean IoU of the segmenter
+        against the labels on both.
     """
     synthesizer = EmbeddedSynthesizer.from_folder(folder)
     segmenter, classifier = load_segmenter(segmenter_folder), ConditionClassifier.load(classifier_folder)
@@ -53,6 +54,7 @@ def generator_figures(
     labels = translate(pairs.seg, CARLA_0_9_16, segmenter.classes, "held-out labels")
     errors_db: list[float] = []
     accepted: list[bool] = []
+    accepted_of_true: list[bool] = []
     made: list[tuple[np.ndarray, np.ndarray]] = []
     truth: list[tuple[np.ndarray, np.ndarray]] = []
     known = set(synthesizer.config.targets)
@@ -67,10 +69,12 @@ def generator_figures(
         truth += list(zip(true, labels))
         if target in CORE12:
             accepted += (classifier.score(variants).argmax(1) == CORE12.index(target)).tolist()
+            accepted_of_true += (classifier.score(true).argmax(1) == CORE12.index(target)).tolist()
     return {
         "pictures": len(made),
         "psnr_db": round(float(np.mean(errors_db)), 2) if made else None,
         "accepted": round(float(np.mean(accepted)), 4) if accepted else None,
+        "accepted_of_true": round(float(np.mean(accepted_of_true)), 4) if accepted else None,
         "miou": _miou(segmenter, made),
         "miou_of_true": _miou(segmenter, truth),
     }

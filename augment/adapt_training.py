@@ -39,6 +39,9 @@ class AdaptConfig:
 
     minutes: float = 20.0
     """Budget of training time on this machine."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """How the minutes are counted when they are turned into steps; cpu: CPU time over threads, so that a busy machine
+    gives as many steps as an idle one, and takes longer."""
     models: tuple[Model, ...] = ()
     """Which; empty takes all that the store has data for."""
     source: str = DOMINANT.name
@@ -61,6 +64,8 @@ class AdaptConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.minutes <= 10_000.0:
             raise ValueError(f"minutes is {self.minutes}; expected above 0")
+        if self.clock not in ("wall", "cpu"):
+            raise ValueError(f"clock is {self.clock!r}; expected wall or cpu")
         unknown = sorted(set(self.models) - set(MODELS))
         if unknown:
             raise ValueError(f"models is {self.models}; expected some of {MODELS}")

@@ -16,6 +16,7 @@ def run_adaptation(options: Adapt) -> Adaptation:
     """Fine-tune with a progress line for every model and print the figures; see `syndiff adapt --help`."""
     config = AdaptConfig(
         minutes=options.minutes,
+        clock=options.clock,
         models=options.models,
         source=options.source,
         segmenter=options.segmenter,

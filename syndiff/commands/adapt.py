@@ -19,6 +19,8 @@ class Adapt:
     """Folder for the three models, their figures before and after, and a card."""
     minutes: float = 20.0
     """Budget of training time on this machine; decides the steps once, at the start."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """How the minutes are counted for that; cpu: CPU time over threads, for a machine that is busy now."""
     models: tuple[Literal["segmenter", "condition_classifier", "generator"], ...] = ()
     """Only these; without it, all that the store has data for."""
     source: str = "clear-day"

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from augment.adapt import adapt
+from augment.adapt import adapt, affordable_steps
 from augment.adapt_data import NotEnoughData, split_frames, true_pairs
 from augment.adapt_training import AdaptConfig
 from augment.calibration import is_calibrated
@@ -78,6 +79,7 @@ def test_three_models_are_adapted_and_the_folder_says_what_they_now_know(tmp_pat
     card = (tmp_path / "out" / "README.md").read_text()
     assert "embedded/painted" in card
     assert "| generator | PSNR of variants, dB |" in card
+    assert 0.0 <= result.models["generator"]["after"]["accepted_of_true"] <= 1.0
 
 
 class Stopped(Exception):
@@ -103,13 +105,19 @@ def test_a_stopped_adaptation_goes_on_to_the_same_weights(tmp_path: Path, quick:
         adapt(store, tmp_path / "broken", replace(quick, seed=1))
 
 
-def test_a_budget_becomes_steps_once_and_is_kept(tmp_path: Path, quick: AdaptConfig):
+@pytest.mark.parametrize("clock", ["wall", "cpu"])
+def test_a_budget_becomes_steps_once_and_is_kept(tmp_path: Path, quick: AdaptConfig, clock: Literal["wall", "cpu"]):
     store = recorded(tmp_path / "s")
-    config = replace(quick, steps=None, minutes=0.001, models=("segmenter",))
+    config = replace(quick, steps=None, minutes=0.001, models=("segmenter",), clock=clock)
     result = adapt(store, tmp_path / "out", config)
     steps = json.loads((tmp_path / "out" / "steps.json").read_text())["steps"]
     assert steps == {"segmenter": result.models["segmenter"]["steps"]}
     assert adapt(store, tmp_path / "out", config).models == result.models
+
+
+def test_a_probe_that_was_disturbed_once_affords_as_many_steps():
+    assert affordable_steps([0.0, 0.5, 1.0, 1.5, 2.0], 100.0) == 200
+    assert affordable_steps([0.0, 0.5, 1.0, 9.0, 9.5], 100.0) == 200
 
 
 def test_a_store_of_one_condition_adapts_the_segmenter_and_says_what_the_others_lack(
