@@ -60,6 +60,8 @@ class StoresConfig:
     """Decides routes and traffic."""
     towns: tuple[str, ...] = (*TRAIN_MAPS, *TEST_MAPS)
     """Only these, so that several processes can share the work."""
+    mounts: tuple[str, ...] = tuple(MOUNTS)
+    """Of the drives to learn from, only these."""
     depth: bool = False
     """Record depth too; a generator wants it."""
     conditions: tuple[Condition, ...] = CORE12
@@ -83,7 +85,7 @@ def record_stores(folder: Path, config: StoresConfig) -> tuple[list[Store], list
         _record(folder / f"train-{town}-{mount}", town, mount, "train", config.train_drives, 10 * number, config)
         for number, mount in enumerate(MOUNTS)
         for town in TRAIN_MAPS
-        if town in config.towns
+        if town in config.towns and mount in config.mounts
     ]
     return train, test
 
@@ -109,7 +111,9 @@ def _record(
         pairs=pairs,
     )
     recording = RecordingConfig(
-        simulator=SimulatorConfig(map_name=town, seed=config.seed, style=config.style),
+        simulator=SimulatorConfig(
+            map_name=town, seed=config.seed, style=config.style, timeout_s=120.0, loading_timeout_s=600.0
+        ),
         camera=MOUNTS[mount],
         modalities=("rgb", "seg", "depth_m") if config.depth else ("rgb", "seg"),
         every_ticks=config.every_ticks,

@@ -160,7 +160,7 @@ def _arms(towns: list[Town], options: argparse.Namespace) -> Iterator[tuple[str,
             continue
         name, synthesizer = _synthesizer(spec, options)
         with Stopwatch() as watch:
-            shown = [_variants(synthesizer, town) for town in towns]
+            shown = [make_variants(synthesizer, town) for town in towns]
         count = sum(len(town.frames) for town in towns) * len(TARGETS)
         print(f"\n{name}: {count} pictures, {1e3 * watch.own_cpu_s / count:.1f} ms CPU each", flush=True)
         if options.protected != "only":
@@ -185,7 +185,8 @@ def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesiz
     return EMBEDDED if spec == EMBEDDED else f"{EMBEDDED}-{folder.name}", synthesizer
 
 
-def _variants(synthesizer: Synthesizer, town: Town) -> np.ndarray:
+def make_variants(synthesizer: Synthesizer, town: Town) -> np.ndarray:
+    """(T, N, H, W, 3) uint8: the frames of a town under `TARGETS`."""
     shown = np.empty_like(town.true)
     for number, target in enumerate(TARGETS):
         for batch, places in _batches(town):

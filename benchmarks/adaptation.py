@@ -1,0 +1,176 @@
+"""What `syndiff adapt` gives on an art style that no shipped weight has seen: the generator before and after.
+
+A user's store is recorded in the held-out style in a town to learn from; the held-out towns are recorded in both
+styles, the same drives. The models are adapted to the user's store; then the variants of the shipped and of the
+adapted generator are measured on the held-out towns as `benchmarks.variants` does it, and the shipped ones in the
+first style beside them. Everything is kept in `--out`: a call that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from augment.adapt import adapt
+from augment.adapt_training import AdaptConfig
+from augment.condition_classifier import ConditionClassifier
+from augment.conditions import Condition
+from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from benchmarks.segmentation import NAMED_APART
+from benchmarks.segmentation_stores import TEST_MAPS, StoresConfig, record_stores
+from benchmarks.stopwatch import Stopwatch, machine_line
+from benchmarks.variant_segmenters import RECIPE, TARGETS, Town, compare_segmenters, own_scores, train_and_score
+from benchmarks.variants import TRUE, make_variants, measure_pictures
+
+FIRST, HELD_OUT = "default", "painted"
+BEFORE, AFTER = "before", "after"
+SHIPPED, ADAPTED = "shipped", "adapted"
+_USER = StoresConfig(
+    train_drives=4, seed=700, every_ticks=20, towns=("TownGrid",), mounts=("roof",), depth=True, style=HELD_OUT
+)
+"""A second between frames: few frames, of many places."""
+_TEST = StoresConfig(test_drives=2, seed=100, every_ticks=20, towns=TEST_MAPS, mounts=(), depth=True)
+_SHEET = tuple(Condition.parse(name) for name in ("clear-dusk", "cloudy-dusk", "rain-dusk", "fog-dusk", "rain-night"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("runs/adaptation-data"), help="stores; missing: recorded")
+    parser.add_argument(
+        "--first", type=Path, help="held-out towns in the first style, if others than those of --data"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/adaptation"), help="models, figures, sheet.png")
+    parser.add_argument("--minutes", type=float, default=AdaptConfig.minutes, help="budget of the adaptation")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default=AdaptConfig.clock, help="that counts the minutes")
+    parser.add_argument("--models", nargs="*", default=(), help="adapt only these")
+    parser.add_argument("--threads", type=int, default=AdaptConfig.threads)
+    parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every judging segmenter; 0 trains none")
+    parser.add_argument("--both-ways", action="store_true", help="learn from the second held-out town, too")
+    parser.add_argument("--every", type=int, default=1, help="use every so many frames of the held-out towns")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(machine_line())
+    with Stopwatch() as watch:
+        user = record_stores(options.data / "user", _USER)[0][0]
+        record_stores(options.data / HELD_OUT, replace(_TEST, style=HELD_OUT))
+        if options.first is None:
+            record_stores(options.data / FIRST, _TEST)
+    print(f"the user's store has {len(user.frames())} frames; recording: {watch.wall_s:.0f} s wall", flush=True)
+    adapted = options.out / "adapted"
+    config = AdaptConfig(
+        minutes=options.minutes, clock=options.clock, models=tuple(options.models), threads=options.threads
+    )
+    with Stopwatch() as watch:
+        result = adapt(user, adapted, config)
+    print(f"adapting: {watch.wall_s:.0f} s wall, {watch.own_cpu_s:.0f} s CPU, those of earlier calls not counted")
+    for model, facts in result.models.items():
+        print(f"{model}: {facts['steps']} steps, before {facts['before']}, after {facts['after']}", flush=True)
+    shipped = default_embedded_folder()
+    results = {
+        HELD_OUT: _measured(
+            options.data / HELD_OUT,
+            {BEFORE: shipped, AFTER: adapted / "generator"},
+            {SHIPPED: None, ADAPTED: adapted / "condition_classifier"},
+            options,
+        ),
+        FIRST: _measured(options.first or options.data / FIRST, {BEFORE: shipped}, {SHIPPED: None}, options),
+    }
+    (options.out / "adaptation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(["", *share_table(results)]))
+
+
+def share_table(results: dict[str, Any]) -> list[str]:
+    """Markdown: each figure in the first style, in the held-out one before and after, and what share that reaches."""
+    first, before, after = results[FIRST][BEFORE], results[HELD_OUT][BEFORE], results[HELD_OUT][AFTER]
+    lines = ["| | first style | before | after | after, of the first style |", "|---|---|---|---|---|"]
+
+    def line(name: str, figures: tuple[float, float, float], form: str) -> None:
+        share = f"{figures[2] / figures[0]:.0%}" if figures[0] else ""
+        lines.append(f"| {name} | {' | '.join(format(value, form) for value in figures)} | {share} |")
+
+    line("PSNR dB", (first[SHIPPED]["psnr_db"], before[SHIPPED]["psnr_db"], after[SHIPPED]["psnr_db"]), ".1f")
+    for name in (SHIPPED, ADAPTED):
+        told = (first[SHIPPED]["accepted"], before[name]["accepted"], after[name]["accepted"])
+        line(f"accepted, {name} classifier", told, ".1%")
+    line("lamps kept", tuple(_lamps_kept(side[SHIPPED]) for side in (first, before, after)), ".1%")
+    if all("segmenter" in side for side in (first, before, after)):
+        for name in ("miou", *NAMED_APART):
+            ratios = tuple(side["segmenter"][name]["ratio"] for side in (first, before, after))
+            if None in ratios:
+                lines.append(f"| {name} | not learned from true re-renders | | | |")
+            else:
+                line(f"{name}, of true re-renders'", ratios, ".1%")
+    return lines
+
+
+def acceptance_table(held_out: dict[str, Any]) -> list[str]:
+    """Markdown: what either classifier takes for its condition in the held-out style, and PSNR, per condition."""
+    arms = (TRUE, BEFORE, AFTER)
+    heads = [f"{arm}, {name}" for name in (SHIPPED, ADAPTED) for arm in arms]
+    lines = [f"| accepted % | {' | '.join(heads)} | PSNR dB before | after |", "|---" * (len(heads) + 3) + "|"]
+    for target in TARGETS:
+        rows = {
+            (arm, name): held_out[arm][name]["conditions"][target.name] for arm in arms for name in (SHIPPED, ADAPTED)
+        }
+        cells = [f"{100.0 * rows[arm, name]['accepted']:.0f}" for name in (SHIPPED, ADAPTED) for arm in arms]
+        cells += [f"{rows[arm, SHIPPED]['psnr_db']:.1f}" for arm in (BEFORE, AFTER)]
+        lines.append(f"| {target.name} | {' | '.join(cells)} |")
+    means = [f"{100.0 * held_out[arm][name]['accepted']:.1f}" for name in (SHIPPED, ADAPTED) for arm in arms]
+    means += [f"{held_out[arm][SHIPPED]['psnr_db']:.1f}" for arm in (BEFORE, AFTER)]
+    return [*lines, f"| mean | {' | '.join(means)} |"]
+
+
+def _measured(
+    data: Path, generators: dict[str, Path], classifiers: dict[str, Path | None], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Figures of the true re-renders and of each generator's variants, by each classifier."""
+    towns = [Town.read(data / f"test-{name}", options.every) for name in TEST_MAPS]
+    print(f"\n{data}: " + ", ".join(town.told() for town in towns), flush=True)
+    arms = {TRUE: [town.true for town in towns]}
+    for name, folder in generators.items():
+        synthesizer = EmbeddedSynthesizer.from_folder(folder)
+        arms[name] = [make_variants(synthesizer, town) for town in towns]
+    judges = {name: ConditionClassifier.load(folder) for name, folder in classifiers.items()}
+    results: dict[str, Any] = {
+        name: {who: measure_pictures(towns, shown, judge) for who, judge in judges.items()}
+        for name, shown in arms.items()
+    }
+    if AFTER in arms:
+        cv2.imwrite(str(options.out / "sheet.png"), _sheet(towns, arms)[..., ::-1])
+        print("\n".join(acceptance_table(results)), flush=True)
+    true: np.ndarray | None = None
+    for name, shown in arms.items():
+        if options.steps:
+            config = replace(RECIPE, steps=options.steps, threads=options.threads)
+            work = options.out / "segmenters"
+            matrices = train_and_score(name, data, towns, shown, config, 1, options.both_ways, work)
+            true = matrices if true is None else true
+            results[name]["segmenter"] = own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
+    return results
+
+
+def _sheet(towns: list[Town], arms: dict[str, list[np.ndarray]]) -> np.ndarray:
+    """Rows: conditions of two moments; columns: source, before, after, true."""
+    rows = []
+    for target in _SHEET:
+        number = TARGETS.index(target)
+        for place, town in enumerate(towns):
+            frame = len(town.frames) // 2
+            shown = [arms[name][place][number, frame] for name in (BEFORE, AFTER, TRUE)]
+            rows.append(np.concatenate([town.rgb[frame], *shown], axis=1))
+    return np.concatenate(rows)
+
+
+def _lamps_kept(figures: dict[str, Any]) -> float:
+    return float(figures["lamps_kept"] / max(1, figures["lamps"]))
+
+
+if __name__ == "__main__":
+    main()
