@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from carla_server.semantics import SemanticTag
 TARGETS = tuple(condition for condition in CORE12 if condition != DOMINANT)
 RECIPE = replace(SHIPPED_RECIPE, steps=2000)
 """The shipped segmenter's, but short."""
+WAYS = (((0, 1),), ((0, 1), (1, 0)))
+"""(learned, tested) places of towns: one way, and both ways."""
 LEAST_SHOWN_PX = 60
 _RESAMPLES = 1000
 _STRETCH = 10
@@ -137,7 +139,7 @@ def train_and_score(
     shown: list[np.ndarray],
     config: SegmentationTrainingConfig,
     seeds: int,
-    both_ways: bool,
+    ways: Sequence[tuple[int, int]],
     out: Path,
 ) -> np.ndarray:
     """Train on pictures of one town and test on true re-renders of the other.
@@ -149,7 +151,7 @@ def train_and_score(
         shown: (T, N, H, W, 3) uint8 of each town.
         config: of every training but for the seed.
         seeds: number of trainings.
-        both_ways: train on the second town and test on the first too.
+        ways: places of the towns that are learned from and tested on, one of `WAYS`.
         out: keeps weights and confusions; what was learned from the same pictures is not learned again.
 
     Returns:
@@ -158,7 +160,7 @@ def train_and_score(
     runs = []
     for seed in range(seeds):
         parts = []
-        for learned, tested in [(0, 1), (1, 0)] if both_ways else [(0, 1)]:
+        for learned, tested in ways:
             pictures = pictures_of(data, towns[learned], shown[learned])
             folder = out / f"{name}-{towns[learned].name}-{config.steps}-{seed}-{pictures.fingerprint()}"
             test = pictures_of(data, towns[tested], towns[tested].true)

@@ -32,7 +32,15 @@ from benchmarks.lamp_states import find_lamps, shows
 from benchmarks.segmentation import NAMED_APART
 from benchmarks.segmentation_stores import TEST_MAPS
 from benchmarks.stopwatch import Stopwatch, machine_line
-from benchmarks.variant_segmenters import RECIPE, TARGETS, Town, compare_segmenters, own_scores, train_and_score
+from benchmarks.variant_segmenters import (
+    RECIPE,
+    TARGETS,
+    WAYS,
+    Town,
+    compare_segmenters,
+    own_scores,
+    train_and_score,
+)
 
 TRUE, COPY, PROCEDURAL, EMBEDDED = "true", "copy", "procedural", "embedded"
 
@@ -66,23 +74,31 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     towns = [Town.read(options.data / f"test-{name}", options.every) for name in TEST_MAPS]
     print("held-out towns: " + ", ".join(town.told() for town in towns))
-    results: dict[str, Any] = {}
-    true: np.ndarray | None = None
     classifier = ConditionClassifier.load(options.classifier)
-    for name, shown in _arms(towns, options):
-        results[name] = measure_pictures(towns, shown, classifier)
-        if options.steps:
-            work = options.out / "segmenters"
-            config = replace(RECIPE, steps=options.steps, threads=options.threads)
-            matrices = train_and_score(
-                name, options.data, towns, shown, config, options.seeds, options.both_ways, work
-            )
-            true = matrices if true is None else true
-            results[name]["segmenter"] = own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
-        (options.out / f"{name}.json").write_text(json.dumps(results[name], indent=1) + "\n", encoding="utf-8")
-        print("\n".join(["", name, *table(results[name])]), flush=True)
-    (options.out / "variants.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    shown = dict(_arms(towns, options))
+    results = {name: measure_pictures(towns, pictures, classifier) for name, pictures in shown.items()}
+    if options.steps:
+        config = replace(RECIPE, steps=options.steps, threads=options.threads)
+        # All arms one way before any goes the other way: what is compared is there soon.
+        for ways in WAYS[: 1 + options.both_ways]:
+            true: np.ndarray | None = None
+            for name, pictures in shown.items():
+                work = options.out / "segmenters"
+                matrices = train_and_score(name, options.data, towns, pictures, config, options.seeds, ways, work)
+                true = matrices if true is None else true
+                results[name]["segmenter"] = (
+                    own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
+                )
+                _keep(options.out / f"{name}.json", results[name])
+            print("\n".join(summary(results)), flush=True)
+    for name, result in results.items():
+        print("\n".join(["", name, *table(result)]))
+    _keep(options.out / "variants.json", results)
     print("\n" + "\n".join(summary(results)))
+
+
+def _keep(path: Path, results: dict[str, Any]) -> None:
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def measure_pictures(towns: list[Town], shown: list[np.ndarray], classifier: ConditionClassifier) -> dict[str, Any]:
