@@ -2,6 +2,7 @@
 
 Towns and frames are held out; corruptions come from `benchmarks.corruptions`, which shares no code with the guard.
 Record the frames with `python -m benchmarks.segmentation_stores --depth --out DIR`.
+    python -m benchmarks.guard --stores DIR/test-TownArterial DIR/test-TownHill
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from carla_agents.data.records import StoredFrame
 from carla_agents.data.store import Store
 from carla_agents.data.true_variants import true_variant
 
+SIZES_PX = (0, 100, 150, 300, 600)
+LEVELS = (4, 8, 16, 32)
+"""Where the bins begin by which the share caught is told: size and visibility of what was planted."""
 TARGETS = tuple(condition for condition in CORE12 if condition != DOMINANT)
 _KINDS = {
     "car": (corruptions.CAR_TAGS, corruptions.LEAST_CAR_PX),
@@ -150,6 +154,17 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def shares_by(name: str, starts: tuple[int, ...], values: list[float], caught: list[bool]) -> str:
+    """Share caught in bins of a figure that begin at `starts`, with the number in each."""
+    at, hits = np.digitize(values, starts), np.array(caught)
+    cells = []
+    for number, start in enumerate(starts, 1):
+        end = f"-{starts[number]}" if number < len(starts) else "+"
+        inside = hits[at == number]
+        cells.append(f"{start}{end}: {inside.mean():.2f} of {len(inside)}" if len(inside) else f"{start}{end}: none")
+    return f"{name} {', '.join(cells)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stores", type=Path, nargs="+", required=True, help="held-out stores with true variants")
@@ -164,11 +179,15 @@ def main() -> None:
     print(f"{len(street)} held-out frames of {', '.join(root.name for root in options.stores)}")
     print(f"{'':22} {'n':>4}  rejected (95 %)          {'hidden':>6}  reasons")
     began, count = time.process_time(), 0
+    details = []
     for name in options.types:
-        caught, hidden, hidden_caught, shown, tries = 0, 0, 0, 0, 0
+        hidden, hidden_caught, tries = 0, 0, 0
+        caught: list[bool] = []
+        sizes_px: list[float] = []
+        levels: list[float] = []
         reasons: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
-        while shown < options.each and tries < 20 * options.each:
+        while len(caught) < options.each and tries < 20 * options.each:
             scene, planted = TYPES[name](street, generator(options.seed, "guard benchmark", name, tries))
             tries += 1
             if planted is None:
@@ -178,15 +197,23 @@ def main() -> None:
             if not planted.visible:
                 hidden, hidden_caught = hidden + 1, hidden_caught + (not verdict.accepted)
                 continue
-            shown, caught = shown + 1, caught + (not verdict.accepted)
+            caught.append(not verdict.accepted)
+            sizes_px.append(float(planted.region.sum()))
+            levels.append(planted.levels)
             if not verdict.accepted:
                 reasons.update(part.split(" ")[0] for part in verdict.reason.split("; "))
             if verdict.accepted != (name == "true re-render"):
                 wrong[scene.target.name] += 1
-        low, high = wilson(caught, shown)
-        share = f"{caught / max(shown, 1):.3f} ({low:.3f} {high:.3f})"
+        shown = len(caught)
+        low, high = wilson(sum(caught), shown)
+        share = f"{sum(caught) / max(shown, 1):.3f} ({low:.3f} {high:.3f})"
         why = f"{dict(reasons.most_common(4))} wrong in {dict(wrong.most_common(4))}"
         print(f"{name:22} {shown:4}  {share}  {hidden_caught:4}/{hidden:<4} {why}", flush=True)
+        if name not in ("condition not reached", "true re-render"):
+            details.append(f"{name:22} {shares_by('px', SIZES_PX, sizes_px, caught)}")
+            details.append(f"{'':22} {shares_by('levels', LEVELS, levels, caught)}")
+    print("Share caught by the size of what was planted and by how much its region changed (levels of 255):")
+    print("\n".join(details))
     print(f"{1e3 * (time.process_time() - began) / max(count, 1):.0f} ms CPU per verdict, corruption included")
 
 
