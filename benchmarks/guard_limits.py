@@ -1,8 +1,13 @@
-"""Figures that the guard's checks give for true re-renders: quantiles to read its limits off.
+"""Figures that the guard's checks give for true re-renders, and the limits to copy into `GuardConfig`.
 
 The frames are of the training towns, of drives that the content network has not learned from
 (`benchmarks.guard_network`); the shipped segmenter has.
     python -m benchmarks.guard_limits --stores runs/generator-data/train-*
+
+How many true pictures each limit may reject was chosen on those drives, with the corruptions that the network learns
+from: from the loosest limits on, always the one was tightened that caught most for a true picture more rejected.
+Labels and the correlation along lanes catch hardly any of these corruptions that changed content does not; their
+limits stay, wide, for faults of another kind.
 """
 
 from __future__ import annotations
@@ -14,15 +19,34 @@ import numpy as np
 import torch
 
 from augment.conditions import CORE12, DOMINANT
-from augment.guard import Guard
+from augment.guard import Guard, GuardConfig
 from augment.synthesizers.base import FrameBatch
 from benchmarks.guard_network import is_for_training
 from benchmarks.stopwatch import machine_line
 from carla_agents.data.store import Store
 from carla_agents.data.true_variants import true_variant
 
+ROOM = {
+    "changed:person": 0.0275,
+    "changed:vehicle": 0.0175,
+    "changed:paint": 0.0075,
+    "appeared:person": 0.02,
+    "appeared:vehicle": 0.004,
+    "kept:person": 0.015,
+    "kept:vehicle": 0.00125,
+    "labels": 0.00125,
+    "lane_agreement": 0.004,
+    "lane_shift_gain": 0.004,
+}
+"""Figure, or the group before its colon -> share of true re-renders that its limit may reject."""
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.5, 0.95, 0.98, 0.99, 0.995)
 TARGETS = tuple(condition for condition in CORE12 if condition != DOMINANT)
+
+
+def limit(values: list[float], pictures: int, room: float, from_above: bool) -> float:
+    """The value beyond which lie a share `room` of so many pictures, of which some may lack the figure."""
+    worst = sorted(values, reverse=from_above)
+    return worst[min(round(room * pictures), len(worst) - 1)]
 
 
 def main() -> None:
@@ -34,7 +58,7 @@ def main() -> None:
     print(machine_line())
     stores = [Store.read(root) for root in sorted(options.stores)]
     frames = [f for store in stores for f in store.frames(lambda f: not is_for_training(f), condition=DOMINANT.name)]
-    guard, rejected = Guard(), 0
+    guard, rejected, least, most = Guard(), 0, GuardConfig().least(), GuardConfig().most()
     figures: dict[str, list[float]] = {}
     chosen = np.linspace(0, len(frames) - 1, options.pairs).round().astype(int)
     for number, index in enumerate(chosen):
@@ -52,6 +76,13 @@ def main() -> None:
     for name, values in sorted(figures.items()):
         cells = " ".join(f"{value:8.3f}" for value in np.quantile(values, SHARES))
         print(f"{name:24} {len(values):5} {cells}")
+    print("Limits: in force and how many pictures lie beyond it; with the room that it should have")
+    for name, in_force in (least | most).items():
+        values = figures.get(name, [])
+        beyond = sum(value > in_force if name in most else value < in_force for value in values)
+        room = ROOM.get(name, ROOM.get(name.partition(":")[0]))
+        wanted = "kept" if room is None or not values else f"{limit(values, len(chosen), room, name in most):.3f}"
+        print(f"{name:24} {in_force:8.3f} {beyond:5}   {wanted}")
 
 
 if __name__ == "__main__":
