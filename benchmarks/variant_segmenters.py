@@ -32,7 +32,7 @@ TARGETS = tuple(condition for condition in CORE12 if condition != DOMINANT)
 RECIPE = replace(SHIPPED_RECIPE, steps=2000)
 """The shipped segmenter's, but short."""
 WAYS = (((0, 1),), ((0, 1), (1, 0)))
-"""(learned, tested) places of towns: one way, and both ways."""
+"""(learned, tested) places of halves: one way, and both ways."""
 LEAST_SHOWN_PX = 60
 _RESAMPLES = 1000
 _STRETCH = 10
@@ -76,6 +76,11 @@ class Town:
             np.stack([np.stack([_true(store, f, target) for f in whole]) for target in TARGETS]),
         )
 
+    def select(self, places: np.ndarray) -> Town:
+        """The frames at these places."""
+        frames = [self.frames[place] for place in places]
+        return Town(self.name, frames, self.rgb[places], self.seg[places], self.depth_m[places], self.true[:, places])
+
     def told(self) -> str:
         """How many frames there are, and how many show the rare classes."""
         shown = {
@@ -86,9 +91,49 @@ class Town:
         return f"{self.name} {len(self.frames)} frames (at least {LEAST_SHOWN_PX} px of {shows})"
 
 
+@dataclass(frozen=True)
+class Half:
+    """What is learned from, or tested on: frames of one or more towns.
+
+    Attributes:
+        name: in messages and names of folders.
+        towns: with these frames.
+        shown: (T, N, H, W, 3) uint8 of each town, what its frames look like under `TARGETS`.
+    """
+
+    name: str
+    towns: list[Town]
+    shown: list[np.ndarray]
+
+    def true(self) -> Half:
+        """The same frames as true re-renders."""
+        return Half(self.name, self.towns, [town.true for town in self.towns])
+
+
+def halves(towns: list[Town], shown: list[np.ndarray], by: str) -> list[Half]:
+    """Two halves of the frames: `town` by town, or `drive` by drive, every second of each town's.
+
+    Towns differ in more than streets (TownHill's yellow paint is nowhere in TownArterial), and then a network that
+    learned from one guesses in the other, whatever its pictures were made by.
+    """
+    if by == "town":
+        return [Half(town.name, [town], [pictures]) for town, pictures in zip(towns, shown, strict=True)]
+    if by != "drive":
+        raise ValueError(f"halves by {by!r}; expected town or drive")
+    chosen = [_drive_numbers(town) % 2 for town in towns]
+    return [
+        Half(
+            name,
+            [town.select(np.flatnonzero(odd == half)) for town, odd in zip(towns, chosen, strict=True)],
+            [pictures[:, odd == half] for pictures, odd in zip(shown, chosen, strict=True)],
+        )
+        for half, name in enumerate(("even-drives", "odd-drives"))
+    ]
+
+
 @dataclass(frozen=True, eq=False)
 class Pictures(SegmentationSet):
-    """Pictures of a town in memory; `shown` is (T, N, H, W, 3) uint8, `labels` (N, H, W) uint8."""
+    """Pictures in memory; `shown` is (T, N, H, W, 3) uint8, `labels` (N, H, W) uint8."""
 
     shown: np.ndarray = None  # type: ignore[assignment]  # follows a field with a default
     labels: np.ndarray = None  # type: ignore[assignment]
@@ -108,15 +153,14 @@ class Pictures(SegmentationSet):
         return digest.hexdigest()[:16]
 
 
-def pictures_of(folder: Path, town: Town, shown: np.ndarray) -> Pictures:
-    """Pictures (T, N, H, W, 3) uint8 of a town, drawn as the shipped segmenter's recipe draws.
+def pictures_of(folder: Path, half: Half) -> Pictures:
+    """Pictures of a half, drawn as the shipped segmenter's recipe draws.
 
     Every condition is drawn equally often, and within it frames that show rare classes more often.
 
     Args:
         folder: of the stores.
-        town: whose frames and labels.
-        shown: what the frames look like under `TARGETS`.
+        half: which frames, and what they look like.
     """
     chosen = SegmentationSetConfig(
         split=None,
@@ -124,34 +168,35 @@ def pictures_of(folder: Path, town: Town, shown: np.ndarray) -> Pictures:
         synthesizers=(RELIGHT,),
         balance="condition-and-class",
     )
-    whole = load_segmentation_set(Store.read(folder / f"test-{town.name}"), chosen)
-    place_of = {(s.condition, s.frame.key): place for place, s in enumerate(whole.samples)}
-    places = [place_of[target.name, frame.key] for target in TARGETS for frame in town.frames]
-    labels = np.stack([whole.load_labels(place) for place in places[: len(town.frames)]])
+    whole = load_segmentation_set([Store.read(folder / f"test-{town.name}") for town in half.towns], chosen)
+    # Towns may have drives and frames of the same names.
+    place_of = {(s.condition, s.frame.key, s.frame.store.root): place for place, s in enumerate(whole.samples)}
+    frames = [frame for town in half.towns for frame in town.frames]
+    places = [place_of[target.name, frame.key, frame.store.root] for target in TARGETS for frame in frames]
+    labels = np.stack([whole.load_labels(place) for place in places[: len(frames)]])
     samples, chances = [whole.samples[place] for place in places], whole.chances[places]
+    shown = np.concatenate(half.shown, axis=1)
     return Pictures(samples, whole.classes, chances / chances.sum(), chosen, shown, labels)
 
 
 def train_and_score(
     name: str,
     data: Path,
-    towns: list[Town],
-    shown: list[np.ndarray],
+    parts: Sequence[Half],
     config: SegmentationTrainingConfig,
     seeds: int,
     ways: Sequence[tuple[int, int]],
     out: Path,
 ) -> np.ndarray:
-    """Train on pictures of one town and test on true re-renders of the other.
+    """Train on pictures of one half and test on true re-renders of the other.
 
     Args:
         name: of what made the pictures.
         data: folder of the stores.
-        towns: two.
-        shown: (T, N, H, W, 3) uint8 of each town.
+        parts: two halves.
         config: of every training but for the seed.
         seeds: number of trainings.
-        ways: places of the towns that are learned from and tested on, one of `WAYS`.
+        ways: places of the halves that are learned from and tested on, one of `WAYS`.
         out: keeps weights and confusions; what was learned from the same pictures is not learned again.
 
     Returns:
@@ -159,22 +204,21 @@ def train_and_score(
     """
     runs = []
     for seed in range(seeds):
-        parts = []
+        matrices = []
         for learned, tested in ways:
-            pictures = pictures_of(data, towns[learned], shown[learned])
-            folder = out / f"{name}-{towns[learned].name}-{config.steps}-{seed}-{pictures.fingerprint()}"
-            test = pictures_of(data, towns[tested], towns[tested].true)
-            kept = folder / f"confusions-{towns[tested].name}-{test.fingerprint()}.npy"
+            pictures, test = pictures_of(data, parts[learned]), pictures_of(data, parts[tested].true())
+            folder = out / f"{name}-{parts[learned].name}-{config.steps}-{seed}-{pictures.fingerprint()}"
+            kept = folder / f"confusions-{parts[tested].name}-{test.fingerprint()}.npy"
             if not kept.is_file():
                 with Stopwatch() as watch:
                     segmenter = train_segmenter(
                         lambda: SmallSegmenter(SmallSegmenterConfig()), pictures, replace(config, seed=seed), folder
                     )
                     np.save(kept, _confusions(segmenter, test))
-                way = f"learned from {towns[learned].name}, tested on {towns[tested].name}"
-                print(f"{way}, seed {seed}: {watch.own_cpu_s:.0f} s CPU", flush=True)
-            parts.append(np.load(kept, allow_pickle=False))
-        runs.append(np.concatenate(parts, axis=1))
+                way = f"learned from {parts[learned].name}, tested on {parts[tested].name}"
+                print(f"{name} {way}, seed {seed}: {watch.own_cpu_s:.0f} s CPU", flush=True)
+            matrices.append(np.load(kept, allow_pickle=False))
+        runs.append(np.concatenate(matrices, axis=1))
     return np.stack(runs)
 
 
@@ -212,6 +256,12 @@ def compare_segmenters(true: np.ndarray, other: np.ndarray) -> dict[str, Any]:
 
     classes = {name: of_class(_names().index(name)) for name in NAMED_APART}
     return {"miou": ratio(mean_iou), **classes, "of_condition": _of_conditions(other)}
+
+
+def _drive_numbers(town: Town) -> np.ndarray:
+    """(N,) the place of each frame's drive among the town's."""
+    drives = list(dict.fromkeys(frame.route_id for frame in town.frames))
+    return np.array([drives.index(frame.route_id) for frame in town.frames])
 
 
 def _confusions(segmenter: SmallSegmenter, data: Pictures) -> np.ndarray:

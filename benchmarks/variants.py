@@ -1,10 +1,10 @@
 """What variants are worth, against true re-renders of the same frames on held-out towns, clear day to the rest.
 
 For every synthesizer, for the unchanged source pictures and for the true re-renders: a segmenter of the shipped
-architecture is trained, in equal steps from equal seeds, on variants of one held-out town alone and tested on true
-re-renders of the other; lamps that still show what they showed; how often the frozen condition classifier accepts
-the picture; PSNR. `--out` keeps everything: another call with more synthesizers goes on from there, and what was
-learned from the same pictures is not learned again.
+architecture is trained, in equal steps from equal seeds, on variants of half of the frames alone (one of two held-out
+towns, or every second drive of both) and tested on true re-renders of the other half; lamps that still show what they
+showed; how often the frozen condition classifier accepts the picture; PSNR. `--out` keeps everything: another call
+with more synthesizers goes on from there, and what was learned from the same pictures is not learned again.
 
 Rare classes want streets that show them; the stores of docs/benchmarks.md are recorded with
 `python -m benchmarks.segmentation_stores --out runs/variant-data --towns TownArterial TownHill --light-drives 3
@@ -38,6 +38,7 @@ from benchmarks.variant_segmenters import (
     WAYS,
     Town,
     compare_segmenters,
+    halves,
     own_scores,
     train_and_score,
 )
@@ -65,7 +66,13 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every segmenter; 0 trains none")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of every segmenter, joined in the bootstrap")
-    parser.add_argument("--both-ways", action="store_true", help="train on the second town and test on the first too")
+    parser.add_argument(
+        "--halves",
+        choices=("town", "drive"),
+        default="town",
+        help="test on the other town, or on other drives of both",
+    )
+    parser.add_argument("--both-ways", action="store_true", help="train on the second half and test on the first too")
     parser.add_argument("--every", type=int, default=1, help="use every so many frames")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -84,7 +91,8 @@ def main() -> None:
             true: np.ndarray | None = None
             for name, pictures in shown.items():
                 work = options.out / "segmenters"
-                matrices = train_and_score(name, options.data, towns, pictures, config, options.seeds, ways, work)
+                parts = halves(towns, pictures, options.halves)
+                matrices = train_and_score(name, options.data, parts, config, options.seeds, ways, work)
                 true = matrices if true is None else true
                 results[name]["segmenter"] = (
                     own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from benchmarks.lamp_states import find_lamps, shows
-from benchmarks.variant_segmenters import TARGETS, Pictures, compare_segmenters
+from benchmarks.variant_segmenters import TARGETS, Pictures, Town, compare_segmenters, halves
 from carla_agents.segmentation.carla_sets import GROUPS12
 from carla_server.semantics import SemanticTag
 
@@ -83,3 +85,35 @@ def test_pictures_of_other_pixels_are_another_data_set():
         Pictures([], GROUPS12, np.ones(2) / 2, shown=s, labels=seen) for s in (shown, shown, other)
     )
     assert first.fingerprint() == again.fingerprint() != second.fingerprint()
+
+
+def small_town(name: str, drives: list[str]) -> Town:
+    """A town of one-pixel pictures whose red value is the number of the frame."""
+    count = len(drives)
+    frames = [SimpleNamespace(route_id=drive, key=f"{drive}/{place:06d}") for place, drive in enumerate(drives)]
+    rgb = np.zeros((count, 1, 1, 3), np.uint8)
+    rgb[:, 0, 0, 0] = range(count)
+    true = np.repeat(rgb[None] + 100, len(TARGETS), axis=0)
+    return Town(name, frames, rgb, rgb[..., 0], rgb[..., 0].astype(np.float32), true)  # type: ignore[arg-type]
+
+
+def test_halves_by_drive_hold_every_second_drive_of_each_town_with_its_pictures():
+    towns = [small_town("A", ["a", "a", "b", "c"]), small_town("B", ["d", "e"])]
+    shown = [town.true + np.uint8(50) for town in towns]
+    first, second = halves(towns, shown, "drive")
+    assert [[frame.route_id for frame in town.frames] for town in first.towns] == [["a", "a", "c"], ["d"]]
+    assert [[frame.route_id for frame in town.frames] for town in second.towns] == [["b"], ["e"]]
+    for half in (first, second):
+        for town, pictures in zip(half.towns, half.shown, strict=True):
+            assert (pictures[..., 0] == town.rgb[..., 0] + 150).all()
+            assert (town.true[..., 0] == town.rgb[..., 0] + 100).all()
+        assert all(true is town.true for true, town in zip(half.true().shown, half.towns, strict=True))
+
+
+def test_halves_by_town_are_the_towns():
+    towns = [small_town("A", ["a", "b"]), small_town("B", ["a"])]
+    shown = [town.true for town in towns]
+    assert [(half.name, half.towns, half.shown) for half in halves(towns, shown, "town")] == [
+        ("A", towns[:1], shown[:1]),
+        ("B", towns[1:], shown[1:]),
+    ]
