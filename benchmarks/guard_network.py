@@ -25,11 +25,13 @@ from carla_agents.data.store import Store
 CARD = """# Content-change network of the guard
 
 {parameters:,} parameters, float16. It looks at a frame, a variant of it and the frame's labels, and marks cells of
-4x4 pixels where a vehicle, a person or lane paint came, went or moved.
+4x4 pixels where a vehicle, a person or lane paint came, went or moved: convolutions at a half, a quarter and an
+eighth of the picture, mean over the pair and its mirror image.
 
 **Learned from** the embedded simulator alone: clear-day frames and their true re-renders under other conditions,
 256x144, default style, and {repainted} variants by the shipped ControlNet with protected classes; half of them
-corrupted by `augment/training/content_corruptions.py`. {steps} steps, last loss {last_loss:.3f}. Stores: {stores}.
+corrupted by `augment/training/content_corruptions.py`, things put in above all. {steps} steps, last loss
+{last_loss:.3f}. Stores: {stores}.
 
 **Use.** One of the checks of `augment.guard.Guard`. What it catches is measured with corruptions of another making
 by `python -m benchmarks.guard`.

@@ -57,42 +57,50 @@ def pair_planes(
         both relative to the neighbourhood; groups of labels.
     """
     window = window or (slice(0, seg.shape[0]), slice(0, seg.shape[1]))
-    planes = []
-    for rgb in (source, variant):
-        thin = _LOGARITHM[rgb[::2, ::2]]
-        tone = _LOGARITHM[rgb[window]]
-        planes.append(((tone - thin.mean((0, 1))) / (thin.std((0, 1)) + 0.05)).transpose(2, 0, 1))
-        grey = np.ascontiguousarray(tone.mean(2))
-        mean = cv2.blur(grey, (15, 15))
-        spread = np.sqrt(np.maximum(cv2.blur(grey * grey, (15, 15)) - mean * mean, 0.0))
-        planes.append(((grey - mean) / (spread + 0.05))[None])
     labels = _GROUP_OF_TAG[seg[window]]
-    planes.append((labels[None] == np.arange(len(_GROUPS), dtype=np.uint8)[:, None, None]).astype(np.float32))
-    return np.concatenate(planes).astype(np.float32)
+    planes = np.empty((PLANES, *labels.shape), np.float32)
+    for first, rgb in ((0, source), (4, variant)):
+        mean, spread = cv2.meanStdDev(cv2.LUT(np.ascontiguousarray(rgb[::2, ::2]), _LOGARITHM))
+        tone = cv2.LUT(np.ascontiguousarray(rgb[window]), _LOGARITHM)
+        planes[first : first + 3] = ((tone - mean.ravel()) / (spread.ravel() + 0.05)).transpose(2, 0, 1)
+        grey = cv2.transform(tone, _MEAN_OF_CHANNELS)
+        near = cv2.blur(grey, (15, 15))
+        spread = np.sqrt(np.maximum(cv2.blur(grey * grey, (15, 15)) - near * near, 0.0))
+        planes[first + 3] = (grey - near) / (spread + 0.05)
+    planes[8:] = labels == np.arange(len(_GROUPS), dtype=np.uint8)[:, None, None]
+    return planes
 
 
+_MEAN_OF_CHANNELS = np.full((1, 3), 1.0 / 3.0)
 _LOGARITHM = np.log((np.arange(256) + 6.0) / 128.0).astype(np.float32)
 
 
 class ContentNetwork(nn.Module):
-    """Convolutions at a quarter and an eighth of the picture; one score per kind and cell of 4x4 pixels."""
+    """Convolutions at a half, a quarter and an eighth of the picture; one score per kind and cell of 4x4 pixels.
 
-    def __init__(self, widths: tuple[int, int] = (48, 64)) -> None:
+    The half is for small things: a far person is three pixels wide.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 96)) -> None:
         super().__init__()
-        quarter, eighth = widths
+        half, quarter, eighth = widths
         self.widths = widths
         self.enter = nn.Sequential(
-            nn.PixelUnshuffle(2), _layer(4 * PLANES, quarter, stride=2), _layer(quarter, quarter)
+            nn.PixelUnshuffle(2),
+            _layer(4 * PLANES, half),
+            _layer(half, quarter, stride=2),
+            _layer(quarter, quarter),
         )
         self.down = nn.Sequential(
             _layer(quarter, eighth, stride=2), _layer(eighth, eighth, dilation=2), _layer(eighth, eighth, dilation=4)
         )
         self.up = nn.Conv2d(eighth, quarter, 1)
         self.leave = nn.Sequential(_layer(quarter, quarter), nn.Conv2d(quarter, len(KINDS), 1))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth less time on CPUs
 
     def forward(self, planes: Tensor) -> Tensor:
         """(N, PLANES, H, W), sides multiples of 8 -> logits (N, 3, H/4, W/4)."""
-        fine = self.enter(planes)
+        fine = self.enter(planes.contiguous(memory_format=torch.channels_last))
         coarse = functional.interpolate(self.up(self.down(fine)), scale_factor=2.0, mode="nearest")
         return self.leave(fine + coarse)
 
@@ -134,7 +142,9 @@ class ContentChange:
             raise ValueError(f"{path} tells {kinds} apart; expected {list(KINDS)}")
         if sha256(content).hexdigest() != wanted:
             raise ValueError(f"{weights} is not the file that config.json beside it was written for; fetch both anew")
-        network = ContentNetwork((int(widths[0]), int(widths[1])))
+        if len(widths) != 3:
+            raise ValueError(f"{path} has the widths {widths}; expected three; train it anew")
+        network = ContentNetwork((int(widths[0]), int(widths[1]), int(widths[2])))
         network.load_state_dict({name: value.float() for name, value in load_file(weights).items()})
         change = cls(network)
         change.weights_sha256 = wanted
@@ -157,12 +167,16 @@ class ContentChange:
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def cells(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> np.ndarray:
-        """(3, h, w) float32 logits of the cells of one pair, h and w a quarter of the picture, rounded up to even."""
+        """(3, h, w) float32 logits of the cells of one pair, h and w a quarter of the picture, rounded up to even.
+
+        Mean over the pair and its mirror image: half of what the network is unsure of by chance cancels out.
+        """
         height, width = seg.shape
         planes = torch.from_numpy(pair_planes(source, variant, seg))[None]
-        missing = (0, -width % _STRIDE_PX, 0, -height % _STRIDE_PX)
+        planes = functional.pad(planes, (0, -width % _STRIDE_PX, 0, -height % _STRIDE_PX), mode="replicate")
         with torch.inference_mode():
-            return self._network(functional.pad(planes, missing, mode="replicate"))[0].numpy()
+            plain, mirrored = self._network(torch.cat([planes, planes.flip(3)]))
+            return (0.5 * (plain + mirrored.flip(2))).numpy()
 
     def figures(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> dict[str, float]:
         """How sure the network is that content changed.

@@ -6,6 +6,7 @@ this file.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -19,7 +20,9 @@ TAGS_OF_KIND: dict[str, tuple[SemanticTag, ...]] = {
     "person": (SemanticTag.PEDESTRIANS, SemanticTag.RIDER),
 }
 LEAST_PX = {"vehicle": 120, "person": 40}
-_VISIBLE = 6
+_VISIBLE = 3
+"""Levels of 255; renders carry no noise, so that even in the dark so small a change is one."""
+_RIM_PX = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +31,9 @@ class Cutout:
 
     Attributes:
         kind: `vehicle` or `person`.
-        rgb: (h, w, 3) uint8.
+        rgb: (h, w, 3) uint8, with a rim of what was around it.
         mask: (h, w) bool.
-        foot_px: row of its lowest pixel in its picture.
+        foot_px: row of the lowest pixel of `rgb` in its picture.
     """
 
     kind: str
@@ -62,10 +65,9 @@ def things(seg: np.ndarray, kind: str) -> list[np.ndarray]:
 
 
 def cut_out(rgb: np.ndarray, mask: np.ndarray, kind: str) -> Cutout:
-    """Cut the masked thing out of a picture."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Cutout(kind, rgb[window].copy(), mask[window].copy(), int(rows[-1]))
+    """Cut the masked thing out of a picture, with its rim."""
+    window = _around(mask, _RIM_PX)
+    return Cutout(kind, rgb[window].copy(), mask[window].copy(), window[0].stop - 1)
 
 
 def corrupt(
@@ -92,7 +94,9 @@ def corrupt(
         fitting = [cutout for cutout in cutouts if cutout.kind == kind]
         if not fitting:
             return None
-        result = _insert(rng, rgb, seg, fitting[int(rng.integers(len(fitting)))], touched)
+        # The smaller of two, since small things are hardest to see.
+        drawn = [fitting[int(number)] for number in rng.integers(len(fitting), size=2)]
+        result = _insert(rng, rgb, seg, min(drawn, key=lambda cutout: cutout.mask.sum()), touched)
     else:
         masks = things(seg, kind)
         if not masks:
@@ -102,10 +106,11 @@ def corrupt(
         result = _erase(rng, rgb, seg, mask)
         touched |= mask
         if action == "move":
-            result = _move(rng, result, seg, thing, mask, touched)
+            result = _move(rng, result, rgb, thing, mask, touched)
     if result is None:
         return None
-    difference = np.abs(result.astype(np.int16) - rgb).max(2)
+    difference = cv2.absdiff(result, rgb)
+    difference = np.maximum(np.maximum(difference[..., 0], difference[..., 1]), difference[..., 2])
     visible = cv2.blur((difference > _VISIBLE).astype(np.float32), (5, 5)) > 0.15
     changed = np.zeros((len(KINDS), *seg.shape), bool)
     changed[KINDS.index(kind)] = touched & visible
@@ -136,18 +141,48 @@ def degrade(rng: np.random.Generator, rgb: np.ndarray, source: np.ndarray) -> np
 
 
 def _erase(rng: np.random.Generator, rgb: np.ndarray, seg: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    hole = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    if rng.random() < 0.5:
-        filled = cv2.inpaint(rgb, hole, 3, cv2.INPAINT_TELEA if rng.random() < 0.5 else cv2.INPAINT_NS)
-        grain = rng.normal(0.0, rng.uniform(0.0, 3.0), rgb.shape)
-        return np.where(hole[..., None] > 0, np.clip(filled + grain, 0, 255), rgb).astype(np.uint8)
+    hole = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    way = rng.random()
+    if way < 0.3:
+        return _grainy(rng, rgb, _inpainted(rng, rgb, hole), hole)
+    if way < 0.6:
+        return _grainy(rng, rgb, _spanned(rgb, hole), hole)
     # What stands beside it in the same rows is what probably stands behind it.
     width = int(mask.any(0).sum())
     step = int(rng.choice([-1, 1])) * (width + int(rng.integers(2, 10)))
     beside = np.roll(rgb, step, axis=1)
     if np.roll(mask, -step, axis=1)[mask].any():
-        beside = cv2.inpaint(rgb, hole, 3, cv2.INPAINT_TELEA)
-    return _blend(rgb, beside, hole > 0, float(rng.uniform(0.4, 1.2)))
+        beside = _inpainted(rng, rgb, hole)
+    return _blend(rgb, beside, hole, float(rng.uniform(0.4, 1.2)))
+
+
+def _inpainted(rng: np.random.Generator, rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    window = _around(hole, 8)
+    method = cv2.INPAINT_TELEA if rng.random() < 0.5 else cv2.INPAINT_NS
+    filled = rgb.copy()
+    filled[window] = cv2.inpaint(np.ascontiguousarray(rgb[window]), hole[window].astype(np.uint8), 3, method)
+    return filled
+
+
+def _spanned(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Every row of the hole goes evenly from the colour on its left to the one on its right."""
+    columns = np.arange(hole.shape[1])
+    filled = rgb.copy()
+    for row in np.flatnonzero(hole.any(1)):
+        missing = hole[row]
+        if not missing.all():
+            for channel in range(3):
+                filled[row, missing, channel] = np.interp(
+                    columns[missing], columns[~missing], rgb[row, ~missing, channel]
+                )
+    return filled
+
+
+def _grainy(rng: np.random.Generator, rgb: np.ndarray, filled: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    result = rgb.copy()
+    grain = rng.normal(0.0, rng.uniform(0.0, 3.0), (np.count_nonzero(hole), 3))
+    result[hole] = np.clip(filled[hole] + grain, 0, 255).astype(np.uint8)
+    return result
 
 
 def _insert(
@@ -171,30 +206,51 @@ def _insert(
         first, last = max(left, 0), min(left + size[0], width)
         part = slice(first - left, last - left)
         place[rows, first:last] = mask[:, part]
-        layer[rows, first:last] = picture[:, part]
+        layer[rows, first:last] = picture[:, part]  # with its rim, which is not part of the place
         if place.sum() >= LEAST_PX[thing.kind] and not (place & taken).any():
             touched |= place
-            gain = rng.uniform(0.85, 1.15, 3)
-            return _blend(rgb, np.clip(layer * gain, 0, 255), place, float(rng.uniform(0.3, 1.0)))
+            if rng.random() < 0.35:
+                layer = _in_the_tone(rgb, layer, place)
+            else:
+                layer = np.clip(layer * rng.uniform(0.85, 1.15, 3), 0, 255)
+            return _blend(rgb, layer, place, float(rng.uniform(0.3, 1.0)))
     return None
 
 
+def _in_the_tone(rgb: np.ndarray, layer: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The layer, toned so that its rim meets the picture: what lies inside takes the tone of the nearest rim."""
+    reach_px = 0.25 * math.sqrt(np.count_nonzero(place)) + 1.0
+    window = _around(place, math.ceil(3.0 * reach_px))
+    inside = place[window]
+    rim = (cv2.dilate(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~inside
+    missing = np.where(rim[..., None], rgb[window].astype(np.float32) - layer[window], np.float32(0.0))
+    weight = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), reach_px)[..., None]
+    tone = cv2.GaussianBlur(missing, (0, 0), reach_px) / (weight + 1e-3)
+    result = layer.copy()
+    result[window] = np.clip(layer[window] + tone, 0, 255).astype(np.uint8)
+    return result
+
+
 def _move(
-    rng: np.random.Generator, rgb: np.ndarray, seg: np.ndarray, thing: Cutout, mask: np.ndarray, touched: np.ndarray
+    rng: np.random.Generator,
+    emptied: np.ndarray,
+    rgb: np.ndarray,
+    thing: Cutout,
+    mask: np.ndarray,
+    touched: np.ndarray,
 ) -> np.ndarray | None:
-    width = thing.mask.shape[1]
+    width = int(thing.mask.any(0).sum())
     step = int(rng.choice([-1, 1])) * int(rng.integers(max(5, width // 3), max(8, 2 * width)))
-    place, layer = np.zeros_like(mask), rgb.copy()
+    place, layer = np.zeros_like(mask), emptied.copy()
     rows, columns = np.nonzero(mask)
     inside = (columns + step >= 0) & (columns + step < mask.shape[1])
     if np.count_nonzero(inside) < LEAST_PX[thing.kind]:
         return None
     rows, columns = rows[inside], columns[inside]
     place[rows, columns + step] = True
-    top, left = int(np.flatnonzero(mask.any(1))[0]), int(np.flatnonzero(mask.any(0))[0])
-    layer[rows, columns + step] = thing.rgb[rows - top, columns - left]
+    layer[rows, columns + step] = rgb[rows, columns]
     touched |= place
-    return _blend(rgb, layer, place, float(rng.uniform(0.3, 0.9)))
+    return _blend(emptied, layer, place, float(rng.uniform(0.3, 0.9)))
 
 
 def _shift_paint(
@@ -222,6 +278,15 @@ def _shift_paint(
     layer[moved] = ((layer + 4.0) * np.roll(ratio, step, axis=1) - 4.0)[moved]
     touched |= paint | moved
     return np.clip(layer, 0, 255).astype(np.uint8)
+
+
+def _around(mask: np.ndarray, margin_px: int) -> tuple[slice, slice]:
+    """Rows and columns of a mask, with a margin where the picture has room."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (
+        slice(max(int(rows[0]) - margin_px, 0), min(int(rows[-1]) + 1 + margin_px, mask.shape[0])),
+        slice(max(int(columns[0]) - margin_px, 0), min(int(columns[-1]) + 1 + margin_px, mask.shape[1])),
+    )
 
 
 def _blend(rgb: np.ndarray, layer: np.ndarray, place: np.ndarray, softness_px: float) -> np.ndarray:

@@ -63,8 +63,17 @@ def test_the_same_configuration_trains_the_same_network_and_it_survives_saving(t
     loaded = ContentChange.load(tmp_path / "net")
     assert loaded.figures(picture, seg, picture // 2) == pytest.approx(figures, abs=0.02)
     assert loaded.cells(picture, seg, picture).shape == (3, 24, 40)
-    config = json.loads((tmp_path / "net" / "config.json").read_text())
+    # Every column twice, so that the columns that set the tone are the same ones in the mirror.
+    coarse, labels = picture[:, ::2].repeat(2, axis=1), seg[:, ::2].repeat(2, axis=1)
+    mirrored = loaded.cells(coarse[:, ::-1], labels[:, ::-1], coarse[:, ::-1] // 2)
+    assert mirrored[..., ::-1] == pytest.approx(loaded.cells(coarse, labels, coarse // 2), abs=1e-3)
+    path = tmp_path / "net" / "config.json"
+    config = json.loads(path.read_text())
     assert config["pairs"] == 3
+    path.write_text(json.dumps(config | {"widths": [48, 64]}))
+    with pytest.raises(ValueError, match="expected three; train it anew"):
+        ContentChange.load(tmp_path / "net")
+    path.write_text(json.dumps(config))
     (tmp_path / "net" / "model.safetensors").write_bytes(b"other")
     with pytest.raises(ValueError, match="fetch both anew"):
         ContentChange.load(tmp_path / "net")
