@@ -33,27 +33,27 @@ class GuardConfig:
 
     least_labels: dict[str, float] = field(
         default_factory=lambda: {
-            "road": 0.83,
-            "lane_paint": 0.28,
-            "sidewalk": 0.33,
-            "building": 0.54,
-            "vegetation": 0.41,
-            "person": 0.35,
-            "vehicle": 0.2,
+            "road": 0.86,
+            "lane_paint": 0.26,
+            "sidewalk": 0.28,
+            "building": 0.35,
+            "vegetation": 0.44,
+            "person": 0.31,
+            "vehicle": 0.14,
         }
     )
     """Class of the segmenter -> share of the source's intersection over union that must be left."""
-    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 300.0, "person": 32.0})
+    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 340.0, "person": 29.0})
     """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
-    least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.02, "person": 0.28})
+    least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.01, "person": 0.26})
     """Share of each large vehicle or person that must still be read as one."""
-    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 1.0, "person": 1.8, "paint": 1.1})
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.0, "person": 1.26, "paint": 1.6})
     """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
     least_lamp_lead: float = 0.2
     """Logarithm of the lamp's own colour over the strongest other one."""
-    least_lane_agreement: float = -0.1
+    least_lane_agreement: float = 0.08
     """Correlation of the detail along lane paint."""
-    most_lane_shift_gain: float = 0.3
+    most_lane_shift_gain: float = 0.16
     """How much better shifted paint may agree."""
     least_condition: float = 0.15
     """Probability of the wanted condition; conditions that the classifier does not know are not judged."""
