@@ -26,7 +26,16 @@ from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_
 from benchmarks.segmentation import NAMED_APART
 from benchmarks.segmentation_stores import TEST_MAPS, StoresConfig, record_stores
 from benchmarks.stopwatch import Stopwatch, machine_line
-from benchmarks.variant_segmenters import RECIPE, TARGETS, Town, compare_segmenters, own_scores, train_and_score
+from benchmarks.variant_segmenters import (
+    RECIPE,
+    TARGETS,
+    WAYS,
+    Town,
+    compare_segmenters,
+    halves,
+    own_scores,
+    train_and_score,
+)
 from benchmarks.variants import TRUE, make_variants, measure_pictures
 
 FIRST, HELD_OUT = "default", "painted"
@@ -52,7 +61,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=(), help="adapt only these")
     parser.add_argument("--threads", type=int, default=AdaptConfig.threads)
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every judging segmenter; 0 trains none")
-    parser.add_argument("--both-ways", action="store_true", help="learn from the second held-out town, too")
+    parser.add_argument("--halves", choices=("town", "drive"), default="town", help="judged on the other of which")
+    parser.add_argument(
+        "--both-ways", action="store_true", help="learn from the second half and test on the first too"
+    )
     parser.add_argument("--every", type=int, default=1, help="use every so many frames of the held-out towns")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -150,7 +162,8 @@ def _measured(
         if options.steps:
             config = replace(RECIPE, steps=options.steps, threads=options.threads)
             work = options.out / "segmenters"
-            matrices = train_and_score(name, data, towns, shown, config, 1, options.both_ways, work)
+            parts = halves(towns, shown, options.halves)
+            matrices = train_and_score(name, data, parts, config, 1, WAYS[options.both_ways], work)
             true = matrices if true is None else true
             results[name]["segmenter"] = own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
     return results
