@@ -111,7 +111,9 @@ def share_table(results: dict[str, Any]) -> list[str]:
     for name in (SHIPPED, ADAPTED):
         told = (first[SHIPPED]["accepted"], before[name]["accepted"], after[name]["accepted"])
         line(f"accepted, {name} classifier", told, ".1%")
-    line("lamps kept", tuple(_lamps_kept(side[SHIPPED]) for side in (first, before, after)), ".1%")
+    if all(side[SHIPPED]["lamps"] for side in (first, before, after)):
+        kept = tuple(side[SHIPPED]["lamps_kept"] / side[SHIPPED]["lamps"] for side in (first, before, after))
+        line("lamps kept", kept, ".1%")
     if all("segmenter" in side for side in (first, before, after)):
         for name in ("miou", *NAMED_APART):
             ratios = tuple(side["segmenter"][name]["ratio"] for side in (first, before, after))
@@ -179,10 +181,6 @@ def _sheet(towns: list[Town], arms: dict[str, list[np.ndarray]]) -> np.ndarray:
             shown = [arms[name][place][number, frame] for name in (BEFORE, AFTER, TRUE)]
             rows.append(np.concatenate([town.rgb[frame], *shown], axis=1))
     return np.concatenate(rows)
-
-
-def _lamps_kept(figures: dict[str, Any]) -> float:
-    return float(figures["lamps_kept"] / max(1, figures["lamps"]))
 
 
 if __name__ == "__main__":

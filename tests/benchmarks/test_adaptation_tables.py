@@ -38,6 +38,15 @@ def test_without_judging_segmenters_there_are_no_lines_about_them():
     assert not any("miou" in line for line in lines)
 
 
+def test_lamps_are_told_only_where_there_are_any():
+    held_out = {"true": side(0.9, 0.99), "before": side(0.5, 0.6), "after": side(0.6, 0.8)}
+    first = side(0.8)
+    lines = share_table({"default": {"before": first}, "painted": held_out})
+    assert "| lamps kept | 90.0% | 90.0% | 90.0% | 100% |" in lines
+    first["shipped"] |= {"lamps": 0, "lamps_kept": 0}
+    assert not any("lamps" in line for line in share_table({"default": {"before": first}, "painted": held_out}))
+
+
 def test_acceptance_is_told_of_true_pictures_too():
     held_out = {"true": side(0.9, 0.99), "before": side(0.5, 0.6), "after": side(0.6, 0.8)}
     lines = acceptance_table(held_out)
