@@ -28,6 +28,7 @@ from augment.conditions import CORE12, DOMINANT, Condition
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
 from augment.synthesizers.protected import protect
+from augment.synthesizers.wet_ground import add_puddles
 from benchmarks.lamp_states import find_lamps, shows
 from benchmarks.segmentation import NAMED_APART
 from benchmarks.segmentation_stores import TEST_MAPS
@@ -63,6 +64,9 @@ def main() -> None:
         choices=("no", "both", "only"),
         default="both",
         help="bare, with protected classes kept as `syndiff synthesize` does, or both (default)",
+    )
+    parser.add_argument(
+        "--puddles", action="store_true", help="also with puddles in rain on top, as `syndiff synthesize --puddles`"
     )
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every segmenter; 0 trains none")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of every segmenter, joined in the bootstrap")
@@ -190,7 +194,10 @@ def _arms(towns: list[Town], options: argparse.Namespace) -> Iterator[tuple[str,
         if options.protected != "only":
             yield name, shown
         if options.protected != "no":
-            yield f"{name}-protected", [_protected(town, part) for town, part in zip(towns, shown, strict=True)]
+            name, shown = f"{name}-protected", [_protected(*both) for both in zip(towns, shown, strict=True)]
+            yield name, shown
+        if options.puddles:
+            yield f"{name}-puddles", [_with_puddles(*both) for both in zip(towns, shown, strict=True)]
 
 
 def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesizer]:
@@ -214,8 +221,7 @@ def make_variants(synthesizer: Synthesizer, town: Town) -> np.ndarray:
     shown = np.empty_like(town.true)
     for number, target in enumerate(TARGETS):
         for batch, places in _batches(town):
-            seeds = np.array([derive_seed(0, key, target.name) for key in batch.frame_keys], np.uint64)
-            shown[number, places] = synthesizer(batch, [target] * len(batch), seeds)
+            shown[number, places] = synthesizer(batch, [target] * len(batch), _seeds(batch, target))
     return shown
 
 
@@ -226,6 +232,21 @@ def _protected(town: Town, shown: np.ndarray) -> np.ndarray:
         for batch, places in _batches(town):
             kept[number, places] = protect(batch, shown[number, places], [target] * len(batch))
     return kept
+
+
+def _with_puddles(town: Town, shown: np.ndarray) -> np.ndarray:
+    """What `PuddlesSynthesizer` makes of the same variants."""
+    wet = np.empty_like(shown)
+    for number, target in enumerate(TARGETS):
+        for batch, places in _batches(town):
+            wet[number, places] = add_puddles(
+                batch, shown[number, places], [target] * len(batch), _seeds(batch, target)
+            )
+    return wet
+
+
+def _seeds(batch: FrameBatch, target: Condition) -> np.ndarray:
+    return np.array([derive_seed(0, key, target.name) for key in batch.frame_keys], np.uint64)
 
 
 def _batches(town: Town, size: int = 8) -> Iterator[tuple[FrameBatch, slice]]:

@@ -1,4 +1,4 @@
-"""What `syndiff synthesize` puts around a synthesizer: protected classes, the guard, and the question of looks."""
+"""What `syndiff synthesize` puts around a synthesizer: protected classes, puddles, the guard, looks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ _WITHOUT_NETWORK = ("procedural", "relight")
 def protects(options: Synthesize) -> bool:
     """Whether protected classes are put back: only networks lose them."""
     return options.protect and options.synthesizer not in _WITHOUT_NETWORK
+
+
+def has_puddles(options: Synthesize) -> bool:
+    """Whether variants in rain get puddles.
+
+    Raises:
+        ValueError: of a synthesizer that draws its own.
+    """
+    if options.puddles and options.synthesizer in _WITHOUT_NETWORK:
+        raise ValueError(f"--puddles is for networks; {options.synthesizer} wets the ground by itself: leave it out")
+    return options.puddles
 
 
 def guards(options: Synthesize) -> bool:

@@ -10,10 +10,11 @@ import torch
 from augment.caption import Captioner, LabelCaptioner
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer
+from augment.synthesizers.wet_ground import PuddlesSynthesizer
 from augment.variant_maker import MakingConfig, VariantMaker
 from syndiff.commands.synthesize import Synthesize
 from syndiff.synthesizer_choice import make_synthesizer, preset_choice
-from syndiff.variant_checks import generator_weights, guards, make_guard, protects
+from syndiff.variant_checks import generator_weights, guards, has_puddles, make_guard, protects
 
 
 def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> VariantMaker:
@@ -42,6 +43,8 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
     )
     if protects(options):
         synthesizer = ProtectedSynthesizer(synthesizer)
+    if has_puddles(options):
+        synthesizer = PuddlesSynthesizer(synthesizer)
     judged = guards(options)
     if not judged and options.fallback != "reject":
         raise ValueError(

@@ -64,6 +64,8 @@ class Synthesize:
     """Seeds of all variants are derived from it, the frame and the condition; a plan has its own."""
     protect: bool = True
     """Keep traffic lights, signs, lane paint and people in what networks make, relit to the variant."""
+    puddles: bool = False
+    """Put puddles that mirror the street on the ground of variants in rain: networks leave wet ground even."""
     guard: Literal["networks", "all", "none"] = "networks"
     """Whose variants are judged, and only kept if the guard accepts them; the simulator's own (relight) never are."""
     flicker: bool = True

@@ -67,6 +67,16 @@ def test_a_translator_learns_from_a_stores_variants_and_makes_others(store: Path
     assert made(store) == {"procedural", "translator"}
 
 
+def test_puddles_come_on_top_of_a_network_and_are_refused_elsewhere(store: Path, tmp_path: Path, capsys):
+    network = ("--synthesizer", "translator", "--weights", write_translator(tmp_path / "translator"))
+    assert synthesize(store, *network) == synthesize(store, *network, "--puddles") == EXIT_OK
+    variants = {v.synthesizer.endswith("-puddles"): v for v in Store.read(store).variants(condition="rain-night")}
+    assert variants[True].synthesizer == variants[False].synthesizer + "-puddles"
+    assert (variants[True].load_rgb() != variants[False].load_rgb()).any()
+    assert synthesize(store, "--synthesizer", "procedural", "--puddles") != EXIT_OK
+    assert "--puddles is for networks" in capsys.readouterr().err
+
+
 def test_a_translator_is_exported_and_makes_variants_by_its_graph(store: Path, tmp_path: Path):
     pytest.importorskip("onnxscript", reason="exporting needs the extra onnx")
     pytest.importorskip("onnxruntime", reason="running the graph needs the extra onnx")
