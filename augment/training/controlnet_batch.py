@@ -18,14 +18,15 @@ from torch.nn import functional
 from augment.conditions import Condition
 from augment.layout import LayoutGroup, groups
 from augment.seeds import derive_seed, generator
+from augment.synthesizers.base import heading_rad
 from augment.synthesizers.embedded import UNKNOWN_DEPTH_M
 from augment.synthesizers.embedded_noise import CELL_PX, draw_noise
 from augment.synthesizers.embedded_step import place
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, encode_levels
-from augment.synthesizers.small_controlnet import weather_vector
+from augment.synthesizers.small_controlnet import SUN_SIDES, weather_vector
 from augment.training.pairs import PairedFrames
 
-_DEPTH_UNKNOWN_SHARE = 0.1
+_DEPTH_UNKNOWN_SHARE, _HEADING_UNKNOWN_SHARE = 0.1, 0.15
 _LIT_BY = 0.15
 """A part of a building whose level rises by so much from day to night is lit."""
 _FAINTEST_STREAK, _FAINTEST_STAR = 0.035, 0.06
@@ -83,11 +84,14 @@ def _example(
     noise = torch.from_numpy(drawn[(slice(None), *window[1:])])[None]
     noise = noise_of_target(noise, kinds, before, after, dry, target)
     places = place(torch.empty(1, 1, height, width))[(slice(None), slice(None), *window[1:])]
+    heading = None
+    if pairs.ego_to_world is not None and rng.random() >= _HEADING_UNKNOWN_SHARE:
+        heading = heading_rad(pairs.ego_to_world[moment])
     batch = Batch(
         before,
         kinds,
         torch.from_numpy(depth.astype(np.float32))[None],
-        torch.from_numpy(weather_vector(source, target))[None],
+        torch.from_numpy(weather_vector(source, target, heading))[None],
         noise,
         places,
         after,
@@ -154,11 +158,13 @@ def _opened(level: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def _mirrored(batch: Batch) -> Batch:
+    weather = batch.weather.clone()
+    weather[:, list(SUN_SIDES)] *= -1.0
     return Batch(
         batch.rgb.flip(-1),
         batch.groups.flip(-1),
         batch.depth_m.flip(-1),
-        batch.weather,
+        weather,
         batch.noise.flip(-1),
         batch.place.flip(-1) * torch.tensor([-1.0, 1.0])[None, :, None, None],
         batch.target.flip(-1),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -22,6 +24,24 @@ def of_group(group: LayoutGroup) -> torch.Tensor:
 
 def nothing_drawn() -> torch.Tensor:
     return torch.zeros(1, NOISE_CHANNELS, *SIZE)
+
+
+def test_a_mirrored_crop_has_the_sun_on_the_other_side_and_some_crops_do_not_know_it(pairs: PairedFrames):
+    brighter_to_the_right = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None], (*pairs.seg.shape, 3))
+    rgb = dict.fromkeys(pairs.rgb, brighter_to_the_right)
+    east = replace(pairs, rgb=rgb, ego_to_world=np.tile(np.eye(4), (len(pairs), 1, 1)))
+    seen: dict[str, int] = {"as it is": 0, "mirrored": 0, "unknown": 0}
+    for step in range(60):
+        batch = make_batch(east, DOMINANT, 1, (32, 32), 0, "sun", step)
+        mirrored = batch.rgb[0, 0, 0, 0] > batch.rgb[0, 0, 0, -1]
+        if not batch.weather[0, 28:].any():
+            seen["unknown"] += 1
+            continue
+        # By clear day the sun stands 60 degrees to the left of a camera that looks along the axis of the world.
+        side = -np.sin(np.radians(60.0)) * (-1.0 if mirrored else 1.0)
+        assert np.allclose(batch.weather[0, 28:30], [side, 0.5], atol=1e-6)
+        seen["mirrored" if mirrored else "as it is"] += 1
+    assert min(seen.values()) >= 3
 
 
 def test_a_thin_bright_line_of_a_rainy_target_is_a_streak_unless_the_dry_picture_has_it_too():
