@@ -122,7 +122,7 @@ class EmbeddedSynthesizer:
             ),
             np.stack(
                 [
-                    draw_noise(int(seed), height, width, lit_windows=target.light == "night")
+                    draw_noise(int(seed), height, width, lit_windows=target.light != "day")
                     for seed, target in zip(seeds, targets, strict=True)
                 ]
             ),

@@ -28,7 +28,7 @@ from augment.training.pairs import PairedFrames
 
 _DEPTH_UNKNOWN_SHARE, _HEADING_UNKNOWN_SHARE = 0.1, 0.15
 _LIT_BY = 0.15
-"""A part of a building whose level rises by so much from day to night is lit."""
+"""A part of a building whose level rises by so much from day to dusk or night is lit."""
 _FAINTEST_STREAK, _FAINTEST_STAR = 0.035, 0.06
 
 
@@ -76,7 +76,7 @@ def _example(
     known = pairs.depth_m is not None and rng.random() >= _DEPTH_UNKNOWN_SHARE
     depth = pairs.depth_m[window] if known and pairs.depth_m is not None else np.full(crop_px[::-1], UNKNOWN_DEPTH_M)
     seed = derive_seed(int(rng.integers(0, 2**62)))
-    drawn = draw_noise(seed, height, width, lit_windows=target.light == "night")
+    drawn = draw_noise(seed, height, width, lit_windows=target.light != "day")
     kinds = torch.from_numpy(groups(pairs.seg[window]).astype(np.int64))[None]
     before, after = _picture(pairs.rgb[source][window]), _picture(pairs.rgb[target][window])
     dry_condition = Condition("cloudy", target.light)
@@ -123,15 +123,15 @@ def noise_of_target(
         seen = torch.where(streak > _FAINTEST_STREAK, streak / strongest.clamp(min=_FAINTEST_STREAK), 0.0)
         # Before a grey sky rain cannot be told from it: any streak drawn there must be faint.
         noise[:, 0:1] = torch.where(strongest > _FAINTEST_STREAK, seen, drawn[:, 0:1])
-    if target.light != "night":
+    if target.light == "day":
         return noise
-    if target.weather == "clear":
+    if target.weather == "clear" and target.light == "night":
         dot = _small(level)
         star = torch.where(dot > _FAINTEST_STAR, dot.clamp(max=1.0), 0.0)
         noise[:, 1:2] = torch.where((kinds == LayoutGroup.SKY)[:, None], star, drawn[:, 1:2])
-    # Fog brightens whole buildings, so lit windows are looked for without it.
-    without_fog = dry_level if target.weather == "fog" else level
-    risen = without_fog - encode_levels(before).mean(1, keepdim=True)
+    # Fog brightens whole buildings, and a low sun whole fronts, so lit windows are looked for without them.
+    alike = dry_level if target.weather == "fog" or target.light == "dusk" else level
+    risen = alike - encode_levels(before).mean(1, keepdim=True)
     building = (kinds == LayoutGroup.BUILDING)[:, None]
     lit = (building & (risen > _LIT_BY)).float()
     cells = functional.max_pool2d(lit, CELL_PX, stride=CELL_PX, ceil_mode=True)

@@ -73,6 +73,16 @@ def test_a_part_of_a_building_that_night_makes_brighter_lights_its_cell():
     assert int(cells.sum()) == 64
 
 
+def test_a_pane_that_is_lit_at_dusk_lights_its_cell_and_a_front_in_the_low_sun_does_not():
+    clear_dusk, cloudy_dusk = grey(0.05), grey(0.05)
+    clear_dusk[..., 0:24, 0:16] = 0.9
+    clear_dusk[..., 34:38, 34:38] = cloudy_dusk[..., 34:38, 34:38] = 0.6
+    kinds, dusk = of_group(LayoutGroup.BUILDING), Condition("clear", "dusk")
+    cells = noise_of_target(nothing_drawn(), kinds, grey(0.3), clear_dusk, cloudy_dusk, dusk)[0, 2]
+    assert cells[32:40, 32:40].min() == 1.0
+    assert int(cells.sum()) == 64
+
+
 def test_a_dry_day_keeps_what_was_drawn_so_that_the_network_learns_to_ignore_it():
     drawn = torch.rand(1, NOISE_CHANNELS, *SIZE)
     cloudy = Condition("cloudy", "day")
