@@ -57,7 +57,7 @@ RECIPE = SegmentationTrainingConfig(
     threads=1,
     checkpoint_every=250,
 )
-"""Made to fit 20 minutes of two idle cores."""
+"""Half an hour of one core; half of the steps fit 20 minutes and give 0.02 less."""
 
 
 def main() -> None:

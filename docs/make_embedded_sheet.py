@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 
 from augment.conditions import CORE12, DOMINANT, Condition
+from augment.frame_loading import load_frames
 from augment.layout import LayoutGroup, groups
 from augment.seeds import derive_seed
-from augment.synthesizers.base import FrameBatch, Synthesizer
+from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from carla_agents.data.records import StoredFrame
@@ -45,9 +46,7 @@ def make_sheet(stores: list[Store], synthesizers: dict[str, Synthesizer], moment
 def _tiles(
     frame: StoredFrame, target: Condition, synthesizers: dict[str, Synthesizer]
 ) -> list[tuple[str, np.ndarray]]:
-    depth_m = frame.load_depth_m()[None] if "depth" in frame.files else None
-    source = Condition.parse(frame.condition)
-    batch = FrameBatch(frame.load_rgb()[None], frame.load_seg()[None], depth_m, (source,), (frame.key,))
+    batch = load_frames([frame])
     seeds = np.array([derive_seed("sheet", frame.key, target.name)], np.uint64)
     tiles = [("source", batch.rgb[0])]
     tiles += [(f"{name} {target.name}", make(batch, [target], seeds)[0]) for name, make in synthesizers.items()]
