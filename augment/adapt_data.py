@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from augment.conditions import CONDITIONS, CORE12, Condition
-from augment.frame_loading import poses_of
 from augment.training.condition_pictures import SIZE_PX, ConditionPictures
 from augment.training.pairs import PairedFrames
 from carla_agents.data.records import StoredFrame
@@ -146,7 +145,6 @@ def true_pairs(store: Store, keys: frozenset[str], source: Condition, most: int)
         {c: np.stack([_picture(frame, c) for frame in chosen]) for c in (source, *targets)},
         np.stack([frame.load_seg() for frame in chosen]),
         np.stack(depths) if len(depths) == len(chosen) else None,
-        poses_of(chosen),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from augment.condition_classifier import ConditionClassifier
 from augment.conditions import CORE12, Condition
 from augment.seeds import derive_seed
+from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.embedded import EmbeddedSynthesizer
 from augment.training.condition_classifier import measure_accuracy
 from augment.training.condition_pictures import ConditionPictures
@@ -49,7 +50,7 @@ def generator_figures(
     segmenter, classifier = load_segmenter(segmenter_folder), ConditionClassifier.load(classifier_folder)
     start = Condition.parse(source)
     keys = tuple(f"held-out/{number:06d}" for number in range(len(pairs)))
-    frames = pairs.batch(start, keys)
+    frames = FrameBatch(pairs.rgb[start], pairs.seg, pairs.depth_m, (start,) * len(pairs), keys)
     labels = translate(pairs.seg, CARLA_0_9_16, segmenter.classes, "held-out labels")
     errors_db: list[float] = []
     accepted: list[bool] = []

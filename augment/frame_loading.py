@@ -43,7 +43,7 @@ def load_frames(
         tuple(sources or (Condition.parse(frame.condition) for frame in frames)),
         tuple(frame.key for frame in frames),
         None if prompts is None else tuple(prompts),
-        poses_of(frames),
+        np.stack([frame.ego_to_world for frame in frames]),
         cameras_of(frames[0].store).get(frames[0].route_id),
     )
 
@@ -64,14 +64,6 @@ def join_batches(batches: Sequence[FrameBatch]) -> FrameBatch:
         np.concatenate(poses) if len(poses) == len(batches) else None,
         batches[0].camera,
     )
-
-
-def poses_of(frames: Sequence[StoredFrame]) -> np.ndarray | None:
-    """(N, 4, 4) float64 poses of the ego vehicle; None if a frame was imported, for nobody knows its pose."""
-    with_camera = {id(frame.store): cameras_of(frame.store) for frame in frames}
-    if any(frame.route_id not in with_camera[id(frame.store)] for frame in frames):
-        return None
-    return np.stack([frame.ego_to_world for frame in frames])
 
 
 def cameras_of(store: Store) -> dict[str, CameraSpec]:

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from augment.conditions import CORE12, DOMINANT, Condition
-from augment.frame_loading import load_frames
 from augment.quality.picture_metrics import mean_squared_error, psnr_db
 from augment.quality.ruler import Ruler
 from augment.seeds import derive_seed
+from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from benchmarks.segmentation_stores import MOUNTS, TEST_MAPS, TRAIN_MAPS
 from benchmarks.stopwatch import Stopwatch, machine_line
@@ -130,7 +130,9 @@ def _pictures(
         truth = true_variant(frame, target.name)
         if truth is None:
             raise SystemExit(f"{frame.key} has no true picture of {target.name}: `make generator-data` records them")
-        batch = load_frames([frame])
+        batch = FrameBatch(
+            frame.load_rgb()[None], frame.load_seg()[None], frame.load_depth_m()[None], (DOMINANT,), (frame.key,)
+        )
         seed = np.array([derive_seed("generator", frame.key, target.name)], np.uint64)
         yield (
             frame,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from augment.conditions import Condition
-from augment.frame_loading import load_frames
+from augment.conditions import DOMINANT, Condition
+from augment.synthesizers.base import FrameBatch
 from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
 from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.training.content_change import ContentTrainingConfig, train_content_change
@@ -54,7 +54,9 @@ def repainter() -> Callable[[StoredFrame, str], np.ndarray]:
     synthesizer = ProtectedSynthesizer(EmbeddedSynthesizer.from_folder(default_embedded_folder()))
 
     def repaint(frame: StoredFrame, condition: str) -> np.ndarray:
-        return synthesizer(load_frames([frame]), [Condition.parse(condition)], np.zeros(1, np.uint64))[0]
+        rgb, seg, depth_m = frame.load_rgb()[None], frame.load_seg()[None], frame.load_depth_m()[None]
+        batch = FrameBatch(rgb, seg, depth_m, (DOMINANT,), (frame.key,))
+        return synthesizer(batch, [Condition.parse(condition)], np.zeros(1, np.uint64))[0]
 
     return repaint
 

@@ -44,7 +44,7 @@ DISTANCES_M = (4.0, 8.0)
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One picture with burning lenses; `true` is (T, H, W, 3) uint8 in the order of `TARGETS`, the pose (4, 4)."""
+    """One picture with burning lenses; `true` is (T, H, W, 3) uint8 in the order of `TARGETS`."""
 
     key: str
     rgb: np.ndarray
@@ -52,7 +52,6 @@ class View:
     depth_m: np.ndarray
     true: np.ndarray
     lamps: list[Lamp]
-    ego_to_world: np.ndarray
 
 
 def views(name: str, every: int) -> Iterator[View]:
@@ -73,15 +72,8 @@ def views(name: str, every: int) -> Iterator[View]:
         lamps = [lamp for lamp in find_lamps(rgb, night, seg) if lamp.colour == colour]
         if lamps:
             depth_m = depth_m_from_bgra(labels["depth"])
-            yield View(f"{name}/{number}", rgb, seg, depth_m, np.stack(pictures[1:]), lamps, _turned(pose[4]))
+            yield View(f"{name}/{number}", rgb, seg, depth_m, np.stack(pictures[1:]), lamps)
     renderer.close()
-
-
-def _turned(yaw_deg: float) -> np.ndarray:
-    """(4, 4) pose at the origin that looks along a yaw."""
-    pose, yaw_rad = np.eye(4), np.radians(yaw_deg)
-    pose[:2, :2] = [[np.cos(yaw_rad), -np.sin(yaw_rad)], [np.sin(yaw_rad), np.cos(yaw_rad)]]
-    return pose
 
 
 def _pose_before(head: tuple[float, float, float, float], town: Town, rng: np.random.Generator) -> np.ndarray:
@@ -138,14 +130,7 @@ def _made_by(synthesizer: Synthesizer) -> Callable[[View, Condition], np.ndarray
 
     def make(view: View, target: Condition) -> np.ndarray:
         if (view.key, target.name) not in made:
-            frame = FrameBatch(
-                view.rgb[None],
-                view.seg[None],
-                view.depth_m[None],
-                (DOMINANT,),
-                (view.key,),
-                ego_to_world=view.ego_to_world[None],
-            )
+            frame = FrameBatch(view.rgb[None], view.seg[None], view.depth_m[None], (DOMINANT,), (view.key,))
             seeds = np.array([derive_seed(0, view.key, target.name)], np.uint64)
             made[view.key, target.name] = synthesizer(frame, [target], seeds)[0]
         return made[view.key, target.name]

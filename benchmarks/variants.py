@@ -254,11 +254,7 @@ def _batches(town: Town, size: int = 8) -> Iterator[tuple[FrameBatch, slice]]:
         places = slice(start, min(start + size, len(town.frames)))
         keys = tuple(f"{town.name}/{frame.key}" for frame in town.frames[places])
         sources = (DOMINANT,) * len(keys)
-        poses = np.stack([frame.ego_to_world for frame in town.frames[places]])
-        yield (
-            FrameBatch(town.rgb[places], town.seg[places], town.depth_m[places], sources, keys, ego_to_world=poses),
-            places,
-        )
+        yield FrameBatch(town.rgb[places], town.seg[places], town.depth_m[places], sources, keys), places
 
 
 def _lamps_of(town: Town) -> list[tuple[int, Any]]:

@@ -10,7 +10,7 @@ from augment.conditions import DOMINANT, Condition
 from augment.layout import GROUP_COUNT, LayoutGroup, groups
 from augment.quality.label_probe import LabelProbe, LabelProbeConfig
 from augment.seeds import derive_seed, generator
-from augment.synthesizers.base import Synthesizer
+from augment.synthesizers.base import FrameBatch, Synthesizer
 from augment.training.pairs import PairedFrames
 
 
@@ -141,7 +141,7 @@ def evaluate_synthesizers(
                 raise ValueError(f"{name} shows {sorted(c.name for c in pairs.rgb)}, not {condition.name}")
     count = len(held_out)
     keys = tuple(f"held-out/{i:06d}" for i in range(count))
-    frames = held_out.batch(source, keys)
+    frames = FrameBatch(held_out.rgb[source], held_out.seg, held_out.depth_m, (source,) * count, keys)
     qualities: dict[str, dict[str, VariantQuality]] = {synthesizer.name: {} for synthesizer in synthesizers}
     for target in targets:
         seeds = np.array([derive_seed(probe.seed, "quality", key, target.name) for key in keys], np.uint64)

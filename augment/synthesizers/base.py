@@ -24,8 +24,7 @@ class FrameBatch:
         sources: the condition each frame was recorded in.
         frame_keys: a stable name of each frame; seeds are derived from it, never from the position in a batch.
         prompts: what each variant should show, in words; None lets a synthesizer that reads words make its own.
-        ego_to_world: (N, 4, 4) float64 poses of the ego vehicle in CARLA's world frame, or None if unknown. The
-            camera looks where the vehicle does.
+        ego_to_world: (N, 4, 4) float64 poses of the ego vehicle in CARLA's world frame, or None if unknown.
         camera: the camera on the ego vehicle that saw the frames, or None if unknown.
     """
 
@@ -56,12 +55,6 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.rgb)
 
-    def headings_rad(self) -> tuple[float | None, ...]:
-        """N yaws of the camera in the world, clockwise seen from above; None where poses are unknown."""
-        if self.ego_to_world is None:
-            return (None,) * len(self)
-        return tuple(heading_rad(pose) for pose in self.ego_to_world)
-
     def select(self, indices: Sequence[int] | np.ndarray) -> FrameBatch:
         """The frames at `indices`, in that order."""
         chosen = [int(i) for i in indices]
@@ -75,11 +68,6 @@ class FrameBatch:
             None if self.ego_to_world is None else self.ego_to_world[chosen],
             self.camera,
         )
-
-
-def heading_rad(ego_to_world: np.ndarray) -> float:
-    """Yaw of a (4, 4) pose in the world, clockwise seen from above."""
-    return float(np.arctan2(ego_to_world[1, 0], ego_to_world[0, 0]))
 
 
 class Synthesizer(Protocol):

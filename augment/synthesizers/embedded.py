@@ -30,8 +30,7 @@ class EmbeddedSynthesizer:
 
     Frames go through the network one at a time: a convolution may round differently for another batch size, and a
     variant must not depend on its neighbours. With torch, results are bit-equal on one machine with one number of
-    threads. A frame without depth or pose is taken as one whose depth, or place of the sun, is unknown; variants are
-    better with both.
+    threads. A frame without depth is taken as one whose depth is unknown; variants are better with depth.
 
     Args:
         config: of the network that the runner holds.
@@ -114,15 +113,10 @@ class EmbeddedSynthesizer:
             frames.rgb[part].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0),
             groups(seg).astype(np.int64),
             depth_m,
+            np.stack([weather_vector(a, b) for a, b in zip(frames.sources[part], targets, strict=True)]),
             np.stack(
                 [
-                    weather_vector(*conditions)
-                    for conditions in zip(frames.sources[part], targets, frames.headings_rad()[part], strict=True)
-                ]
-            ),
-            np.stack(
-                [
-                    draw_noise(int(seed), height, width, lit_windows=target.light != "day")
+                    draw_noise(int(seed), height, width, lit_windows=target.light == "night")
                     for seed, target in zip(seeds, targets, strict=True)
                 ]
             ),

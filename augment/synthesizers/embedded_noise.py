@@ -22,7 +22,7 @@ def draw_noise(seed: int, height: int, width: int, *, lit_windows: bool = True) 
     Args:
         seed: decides everything.
         height, width: of the picture in px.
-        lit_windows: False leaves every cell dark, as by day.
+        lit_windows: False leaves every cell dark, as before night has fallen.
 
     Returns:
         (NOISE_CHANNELS, H, W) float32 in [0, 1]: opacity of rain streaks, points, lit cells.

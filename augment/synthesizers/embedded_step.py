@@ -49,7 +49,7 @@ class EmbeddedStep(torch.nn.Module):
             rgb: (N, 3, H, W) float32 in [0, 1].
             groups: (N, H, W) int64 `LayoutGroup`.
             depth_m: (N, H, W) float32 metres; `UNKNOWN_DEPTH_M` everywhere in a picture whose depth is unknown.
-            weather: (N, 32) float32 of `weather_vector`.
+            weather: (N, 28) float32 of `weather_vector`.
             noise: (N, NOISE_CHANNELS, H, W) float32 of `draw_noise`.
 
         Returns:

@@ -35,10 +35,8 @@ FIELD_CHANNELS = 4 * GROUP_COUNT + 6 + 6 * DETAIL_CHANNELS
 every detail map, always and where windows are lit."""
 _HINT_WIDTH = 32
 """Features of a block, read off its hint and its neighbours'."""
-WEATHER_CHANNELS = 32
-"""`weather_vector`: 14 numbers of the source's weather and of the target's, and where the sun stands in both."""
-SUN_SIDES = (28, 30)
-"""Places in `weather_vector` that change their sign where a picture is mirrored."""
+WEATHER_CHANNELS = 28
+"""`weather_vector` of the source and of the target."""
 
 _WEATHER_SCALE = np.array([100, 100, 100, 100, 180, 90, 100, 10, 1, 100, 1, 0.1, 0.1, 100], np.float32)
 _ONLY_TIMESTEP = 1000
@@ -205,7 +203,7 @@ def _zero(layer: torch.nn.Conv2d) -> torch.nn.Conv2d:
     return layer
 
 
-KIND = "syndiff-small-controlnet-5"
+KIND = "syndiff-small-controlnet-4"
 """Format of a saved folder; a change of shapes or inputs makes a new kind."""
 
 
@@ -250,25 +248,9 @@ def weights_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def weather_vector(source: Condition, target: Condition, heading_rad: float | None = None) -> np.ndarray:
-    """From which weather to which, and from where the sun shines into the picture.
-
-    A street looks different towards a low sun and away from it; without a heading the network can only show the
-    middle of all cases.
-
-    Args:
-        source, target: conditions.
-        heading_rad: yaw of the camera in the world, clockwise seen from above as CARLA counts it; None if unknown.
-
-    Returns:
-        (WEATHER_CHANNELS,) float32: each number of CARLA's 14 brought to about 0 to 1, of source and target; then
-        sine (right of the camera) and cosine (ahead of it) of the sun's direction in both, zeros if unknown.
-    """
-    sun = np.zeros(4, np.float32)
-    if heading_rad is not None:
-        azimuths_rad = [np.radians(condition.to_weather().sun_azimuth_angle) for condition in (source, target)]
-        sun[:] = [of(azimuth - heading_rad) for azimuth in azimuths_rad for of in (np.sin, np.cos)]
-    return np.concatenate([_scaled_weather(source), _scaled_weather(target), sun])
+def weather_vector(source: Condition, target: Condition) -> np.ndarray:
+    """(WEATHER_CHANNELS,) float32: from which weather to which, each number of CARLA's 14 brought to about 0 to 1."""
+    return np.concatenate([_scaled_weather(source), _scaled_weather(target)])
 
 
 def _scaled_weather(condition: Condition) -> np.ndarray:

@@ -18,17 +18,16 @@ from torch.nn import functional
 from augment.conditions import Condition
 from augment.layout import LayoutGroup, groups
 from augment.seeds import derive_seed, generator
-from augment.synthesizers.base import heading_rad
 from augment.synthesizers.embedded import UNKNOWN_DEPTH_M
 from augment.synthesizers.embedded_noise import CELL_PX, draw_noise
 from augment.synthesizers.embedded_step import place
 from augment.synthesizers.pixel_codec import CODEC_FACTOR, encode_levels
-from augment.synthesizers.small_controlnet import SUN_SIDES, weather_vector
+from augment.synthesizers.small_controlnet import weather_vector
 from augment.training.pairs import PairedFrames
 
-_DEPTH_UNKNOWN_SHARE, _HEADING_UNKNOWN_SHARE = 0.1, 0.15
+_DEPTH_UNKNOWN_SHARE = 0.1
 _LIT_BY = 0.15
-"""A part of a building whose level rises by so much from day to dusk or night is lit."""
+"""A part of a building whose level rises by so much from day to night is lit."""
 _FAINTEST_STREAK, _FAINTEST_STAR = 0.035, 0.06
 
 
@@ -76,7 +75,7 @@ def _example(
     known = pairs.depth_m is not None and rng.random() >= _DEPTH_UNKNOWN_SHARE
     depth = pairs.depth_m[window] if known and pairs.depth_m is not None else np.full(crop_px[::-1], UNKNOWN_DEPTH_M)
     seed = derive_seed(int(rng.integers(0, 2**62)))
-    drawn = draw_noise(seed, height, width, lit_windows=target.light != "day")
+    drawn = draw_noise(seed, height, width, lit_windows=target.light == "night")
     kinds = torch.from_numpy(groups(pairs.seg[window]).astype(np.int64))[None]
     before, after = _picture(pairs.rgb[source][window]), _picture(pairs.rgb[target][window])
     dry_condition = Condition("cloudy", target.light)
@@ -84,14 +83,11 @@ def _example(
     noise = torch.from_numpy(drawn[(slice(None), *window[1:])])[None]
     noise = noise_of_target(noise, kinds, before, after, dry, target)
     places = place(torch.empty(1, 1, height, width))[(slice(None), slice(None), *window[1:])]
-    heading = None
-    if pairs.ego_to_world is not None and rng.random() >= _HEADING_UNKNOWN_SHARE:
-        heading = heading_rad(pairs.ego_to_world[moment])
     batch = Batch(
         before,
         kinds,
         torch.from_numpy(depth.astype(np.float32))[None],
-        torch.from_numpy(weather_vector(source, target, heading))[None],
+        torch.from_numpy(weather_vector(source, target))[None],
         noise,
         places,
         after,
@@ -123,15 +119,15 @@ def noise_of_target(
         seen = torch.where(streak > _FAINTEST_STREAK, streak / strongest.clamp(min=_FAINTEST_STREAK), 0.0)
         # Before a grey sky rain cannot be told from it: any streak drawn there must be faint.
         noise[:, 0:1] = torch.where(strongest > _FAINTEST_STREAK, seen, drawn[:, 0:1])
-    if target.light == "day":
+    if target.light != "night":
         return noise
-    if target.weather == "clear" and target.light == "night":
+    if target.weather == "clear":
         dot = _small(level)
         star = torch.where(dot > _FAINTEST_STAR, dot.clamp(max=1.0), 0.0)
         noise[:, 1:2] = torch.where((kinds == LayoutGroup.SKY)[:, None], star, drawn[:, 1:2])
-    # Fog brightens whole buildings, and a low sun whole fronts, so lit windows are looked for without them.
-    alike = dry_level if target.weather == "fog" or target.light == "dusk" else level
-    risen = alike - encode_levels(before).mean(1, keepdim=True)
+    # Fog brightens whole buildings, so lit windows are looked for without it.
+    without_fog = dry_level if target.weather == "fog" else level
+    risen = without_fog - encode_levels(before).mean(1, keepdim=True)
     building = (kinds == LayoutGroup.BUILDING)[:, None]
     lit = (building & (risen > _LIT_BY)).float()
     cells = functional.max_pool2d(lit, CELL_PX, stride=CELL_PX, ceil_mode=True)
@@ -158,13 +154,11 @@ def _opened(level: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def _mirrored(batch: Batch) -> Batch:
-    weather = batch.weather.clone()
-    weather[:, list(SUN_SIDES)] *= -1.0
     return Batch(
         batch.rgb.flip(-1),
         batch.groups.flip(-1),
         batch.depth_m.flip(-1),
-        weather,
+        batch.weather,
         batch.noise.flip(-1),
         batch.place.flip(-1) * torch.tensor([-1.0, 1.0])[None, :, None, None],
         batch.target.flip(-1),

@@ -50,8 +50,7 @@ edges (small things that labels stand for count more), and what a frozen segment
 drawn noise (rain streaks, stars, which windows are lit) at the strength that the network finds for each place.
 
 **Use.** Frames of the simulator, map family, camera and conditions it was trained on. Other targets are refused.
-Frames without depth or pose are taken; with depth, haze is right, and with the vehicle's pose light comes from where
-the sun stands.
+Frames without depth are taken; with depth, haze is right.
 
 **Limits.** It changes tone, light, haze and wetness; it invents no geometry and no mirror image: puddles reflect
 nothing that is not averaged, clouds are soft, drops on the lens are left out. Shadows of a sunny source may stay.

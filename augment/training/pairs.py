@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 
 from augment.conditions import Condition
-from augment.synthesizers.base import FrameBatch
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,11 @@ class PairedFrames:
         rgb: condition -> (N, H, W, 3) uint8; every array shows the same N moments.
         seg: (N, H, W) uint8 CARLA tags, the same under every condition.
         depth_m: (N, H, W) float32 metres, or None.
-        ego_to_world: (N, 4, 4) float64 poses of the vehicle whose camera looks ahead, or None.
     """
 
     rgb: dict[Condition, np.ndarray]
     seg: np.ndarray
     depth_m: np.ndarray | None
-    ego_to_world: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if len(self.rgb) < 2:
@@ -42,14 +39,12 @@ class PairedFrames:
                 )
         if self.depth_m is not None and self.depth_m.shape != self.seg.shape:
             raise ValueError(f"depth_m must be {self.seg.shape}, got {self.depth_m.shape}")
-        if self.ego_to_world is not None and self.ego_to_world.shape != (len(self.seg), 4, 4):
-            raise ValueError(f"ego_to_world must be {(len(self.seg), 4, 4)}, got {self.ego_to_world.shape}")
 
     def __len__(self) -> int:
         return len(self.seg)
 
     def fingerprint(self) -> str:
-        """16 hex digits that change with any pixel, label, depth, pose or condition."""
+        """16 hex digits that change with any pixel, label, depth or condition."""
         digest = blake2b(digest_size=8)
         for condition in sorted(self.rgb, key=lambda c: c.name):
             digest.update(condition.name.encode())
@@ -57,35 +52,20 @@ class PairedFrames:
         digest.update(self.seg.tobytes())
         if self.depth_m is not None:
             digest.update(self.depth_m.tobytes())
-        if self.ego_to_world is not None:
-            digest.update(self.ego_to_world.tobytes())
         return digest.hexdigest()
 
     def subset(self, indices: np.ndarray) -> PairedFrames:
         """The moments at `indices`, e.g. to hold some out."""
         depth = None if self.depth_m is None else self.depth_m[indices]
-        poses = None if self.ego_to_world is None else self.ego_to_world[indices]
-        return PairedFrames({c: rgb[indices] for c, rgb in self.rgb.items()}, self.seg[indices], depth, poses)
-
-    def batch(self, source: Condition, keys: Sequence[str]) -> FrameBatch:
-        """All moments under one condition, for a synthesizer.
-
-        Args:
-            source: one of the conditions.
-            keys: N names of the moments.
-        """
-        sources = (source,) * len(self)
-        return FrameBatch(
-            self.rgb[source], self.seg, self.depth_m, sources, tuple(keys), ego_to_world=self.ego_to_world
-        )
+        return PairedFrames({c: rgb[indices] for c, rgb in self.rgb.items()}, self.seg[indices], depth)
 
 
 def join_pairs(parts: Iterable[PairedFrames]) -> PairedFrames:
     """The moments of several stores, as one.
 
     Args:
-        parts: at least one, all with pictures of one size; conditions that some lack are left out, and depth and
-            poses, unless all have them.
+        parts: at least one, all with pictures of one size; conditions that some lack are left out, and depth, unless
+            all have it.
 
     Raises:
         ValueError: nothing to join, another size, or fewer than two conditions in common.
@@ -100,12 +80,10 @@ def join_pairs(parts: Iterable[PairedFrames]) -> PairedFrames:
         return kept[0]
     common = [c for c in kept[0].rgb if all(c in part.rgb for part in kept)]
     depths = [part.depth_m for part in kept if part.depth_m is not None]
-    poses = [part.ego_to_world for part in kept if part.ego_to_world is not None]
     return PairedFrames(
         {c: np.concatenate([part.rgb[c] for part in kept]) for c in common},
         np.concatenate([part.seg for part in kept]),
         np.concatenate(depths) if len(depths) == len(kept) else None,
-        np.concatenate(poses) if len(poses) == len(kept) else None,
     )
 
 

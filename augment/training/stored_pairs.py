@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from augment.conditions import Condition
-from augment.frame_loading import poses_of
 from augment.training.pairs import PairedFrames, same_scene
 from carla_agents.data.records import StoredFrame
 from carla_agents.data.store import Store
@@ -41,7 +40,7 @@ def load_pairs(
     if most is not None and len(common) > most:
         common = [common[i] for i in np.linspace(0, len(common) - 1, most).round().astype(int)]
     rgb: dict[Condition, list[np.ndarray]] = {c: [] for c in tables}
-    segs, depths, first_frames = [], [], []
+    segs, depths = [], []
     with_depth = all("depth" in table[moment].files for table in tables.values() for moment in common)
     for moment in common:
         frames = {c: table[moment] for c, table in tables.items()}
@@ -50,7 +49,6 @@ def load_pairs(
         if not all(_agree(first, seg, other) for other in frames.values()):
             continue
         segs.append(seg)
-        first_frames.append(first)
         if with_depth:
             depths.append(first.load_depth_m())
         for condition, frame in frames.items():
@@ -61,10 +59,7 @@ def load_pairs(
             "drives made with the same seed and route?"
         )
     return PairedFrames(
-        {c: np.stack(pictures) for c, pictures in rgb.items()},
-        np.stack(segs),
-        np.stack(depths) if depths else None,
-        poses_of(first_frames),
+        {c: np.stack(pictures) for c, pictures in rgb.items()}, np.stack(segs), np.stack(depths) if depths else None
     )
 
 

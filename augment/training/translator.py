@@ -20,14 +20,12 @@ import torch
 from torch.nn import functional
 
 from augment.conditions import DOMINANT, Condition
-from augment.frame_loading import poses_of
 from augment.layout import groups
 from augment.seeds import derive_seed, generator
-from augment.synthesizers.base import heading_rad
 from augment.synthesizers.embedded import UNKNOWN_DEPTH_M
 from augment.synthesizers.embedded_noise import draw_noise
 from augment.synthesizers.embedded_step import place
-from augment.synthesizers.small_controlnet import SUN_SIDES, weather_vector, weights_hash
+from augment.synthesizers.small_controlnet import weather_vector, weights_hash
 from augment.synthesizers.translator import TranslatorConfig, TranslatorStep
 from augment.training.checkpoint import load_checkpoint, save_checkpoint
 from carla_agents.data.records import StoredVariant
@@ -215,9 +213,7 @@ def _example(
     depth_m = (
         frame.load_depth_m() if "depth" in frame.files else np.full((height, width), UNKNOWN_DEPTH_M, np.float32)
     )
-    poses = poses_of([frame])
-    heading = None if poses is None else heading_rad(poses[0])
-    weather = weather_vector(Condition.parse(frame.condition), Condition.parse(variant.condition), heading)
+    weather = weather_vector(Condition.parse(frame.condition), Condition.parse(variant.condition))
     rgb = _picture(frame.load_rgb()[rows, columns])
     places = place(torch.empty(1, 3, height, width))[0, :, rows, columns].clone()
     planes = [
@@ -231,7 +227,6 @@ def _example(
         planes = [plane.flip(-1) for plane in planes]
         places = places.flip(-1)
         places[0].neg_()
-        weather[list(SUN_SIDES)] *= -1.0
     rgb, kinds, depth, noise, wanted = planes
     return rgb, kinds, depth, torch.from_numpy(weather), noise, places, wanted
 

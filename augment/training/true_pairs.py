@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from augment.conditions import Condition
-from augment.frame_loading import poses_of
 from augment.training.pairs import PairedFrames
 from carla_agents.data.records import StoredFrame
 from carla_agents.data.store import Store
@@ -52,7 +51,6 @@ def load_true_pairs(
         {condition: np.stack([_picture(frame, condition) for frame in frames]) for condition in conditions},
         np.stack([frame.load_seg() for frame in frames]),
         np.stack([frame.load_depth_m() for frame in frames]) if with_depth else None,
-        poses_of(frames),
     )
 
 

@@ -11,7 +11,7 @@ from augment.conditions import DOMINANT, Condition
 from augment.quality.label_probe import LabelProbeConfig
 from augment.quality.probe_agreement import VariantQuality, evaluate_synthesizers
 from augment.seeds import derive_seed
-from augment.synthesizers.base import Synthesizer
+from augment.synthesizers.base import FrameBatch, Synthesizer
 from carla_agents.data.store import Store
 from syndiff.demo.plan import HELD_OUT_SPLIT, DemoPlan
 from syndiff.training import paired_drives
@@ -53,7 +53,7 @@ def measure_demo_quality(
     }
     middle = len(held_out) // 2
     one = held_out.subset(np.array([middle]))
-    batch = one.batch(DOMINANT, (f"held-out/{middle}",))
+    batch = FrameBatch(one.rgb[DOMINANT], one.seg, one.depth_m, (DOMINANT,), (f"held-out/{middle}",))
     pictures = {"source": one.rgb[DOMINANT][0]}
     for target in targets:
         pictures[f"true {target.name}"] = one.rgb[target][0]

@@ -137,17 +137,6 @@ def test_frames_come_with_pose_camera_and_prompts(tmp_path: Path):
     assert all(f.prompts is not None and len(f.prompts) == 1 and f.camera == batch.camera for f in seen)
 
 
-def test_pictures_without_a_camera_come_without_a_pose(tmp_path: Path):
-    frame = Store.read(record(tmp_path / "s")).frames()[0]
-    with StoreWriter.open(tmp_path / "imported") as writer:
-        writer.begin_route("r0")
-        writer.append("r0", frame.load())
-        writer.finish_route("r0")
-    batch = load_frames(Store.read(tmp_path / "imported").frames())
-    assert batch.ego_to_world is None
-    assert batch.headings_rad() == (None,)
-
-
 class Choosy(ProceduralSynthesizer):
     def __call__(self, frames: FrameBatch, targets: list[Condition], seeds: np.ndarray) -> np.ndarray:
         if "r0/000001" in frames.frame_keys:

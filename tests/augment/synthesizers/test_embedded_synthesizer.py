@@ -74,30 +74,6 @@ def test_a_variant_depends_on_its_seed_and_on_nothing_beside_it(folder: Path, sc
     assert not np.array_equal(other, alone)
 
 
-def test_the_sun_is_seen_from_the_camera():
-    dusk = Condition("clear", "dusk")
-    azimuth_rad = np.radians(dusk.to_weather().sun_azimuth_angle)
-    known = weather_vector(DOMINANT, dusk, azimuth_rad - np.pi / 2)
-    assert np.allclose(known[30:], [1.0, 0.0], atol=1e-6)  # to the right of a camera that has it on its right
-    assert np.allclose(weather_vector(DOMINANT, dusk, azimuth_rad)[30:], [0.0, 1.0], atol=1e-6)
-    unknown = weather_vector(DOMINANT, dusk)
-    assert not unknown[28:].any()
-    assert np.array_equal(unknown[:28], known[:28])
-
-
-def test_a_variant_depends_on_where_the_camera_looks_if_that_is_known(folder: Path, scenes: FrameBatch):
-    synthesizer = EmbeddedSynthesizer.from_folder(folder)
-    turned = np.eye(4)
-    turned[:2, :2] = [[0.0, -1.0], [1.0, 0.0]]
-    poses = np.stack([np.eye(4), turned, np.eye(4), turned])
-    of_pose = synthesizer(replace(scenes, ego_to_world=poses), [FOG] * 4, seeds(4))
-    ahead = synthesizer(replace(scenes, ego_to_world=np.stack([np.eye(4)] * 4)), [FOG] * 4, seeds(4))
-    unknown = synthesizer(scenes, [FOG] * 4, seeds(4))
-    assert np.array_equal(of_pose[[0, 2]], ahead[[0, 2]])
-    assert not np.array_equal(of_pose[1], ahead[1])
-    assert not np.array_equal(unknown[0], ahead[0])
-
-
 def test_windows_are_lit_in_buildings_only(network: SmallControlNet, scenes: FrameBatch):
     rgb = torch.from_numpy(scenes.rgb).permute(0, 3, 1, 2).float() / 255.0
     kinds = torch.from_numpy(groups(scenes.seg)).long()

@@ -13,7 +13,7 @@ from augment.synthesizers.check import check_synthesizer, drawn_scenes
 from augment.synthesizers.clips import PerFrameClips
 from augment.synthesizers.embedded_noise import NOISE_CHANNELS
 from augment.synthesizers.procedural import ProceduralSynthesizer
-from augment.synthesizers.small_controlnet import WEATHER_CHANNELS, weights_hash
+from augment.synthesizers.small_controlnet import weights_hash
 from augment.synthesizers.translator import TranslatorConfig, TranslatorStep, TranslatorSynthesizer
 from augment.training.translator import TranslatorTrainingConfig, taught_variants, train_translator
 from carla_agents.data.store import Store
@@ -84,7 +84,7 @@ def test_a_new_translator_changes_nothing():
             rgb,
             torch.zeros(1, 16, 32, dtype=torch.int64),
             torch.ones(1, 16, 32),
-            torch.zeros(1, WEATHER_CHANNELS),
+            torch.zeros(1, 28),
             torch.zeros(1, NOISE_CHANNELS, 16, 32),
         )
     assert torch.equal(out, rgb)
