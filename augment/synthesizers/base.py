@@ -70,6 +70,19 @@ class FrameBatch:
         )
 
 
+def check_variants(frames: FrameBatch, variants: np.ndarray, targets: Sequence[Condition]) -> None:
+    """Refuse variants that are not of these frames and targets.
+
+    Raises:
+        ValueError: another number, size or type of pictures, or another number of targets.
+    """
+    if variants.shape != frames.rgb.shape or variants.dtype != np.uint8 or len(targets) != len(frames):
+        raise ValueError(
+            f"variants are {variants.shape} {variants.dtype} for {len(targets)} targets; expected "
+            f"{frames.rgb.shape} uint8 and {len(frames)} targets"
+        )
+
+
 class Synthesizer(Protocol):
     """Shows frames under other conditions. Stateless: the same arguments give the same pixels."""
 

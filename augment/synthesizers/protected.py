@@ -16,7 +16,7 @@ import numpy as np
 
 from augment.conditions import Condition
 from augment.lamps import lamp_colours
-from augment.synthesizers.base import FrameBatch, Synthesizer
+from augment.synthesizers.base import FrameBatch, Synthesizer, check_variants
 from augment.synthesizers.lit_lamps import lamps_through_air, lit_pixels
 from carla_server.semantics import SemanticTag
 
@@ -103,11 +103,7 @@ def protect(
     Raises:
         ValueError: the variants are not of these frames.
     """
-    if variants.shape != frames.rgb.shape or variants.dtype != np.uint8 or len(targets) != len(frames):
-        raise ValueError(
-            f"variants are {variants.shape} {variants.dtype} for {len(targets)} targets; expected "
-            f"{frames.rgb.shape} uint8 and {len(frames)} targets"
-        )
+    check_variants(frames, variants, targets)
     config = config or ProtectionConfig()
     result = variants.copy()
     for index, target in enumerate(targets):

@@ -15,7 +15,7 @@ from augment.conditions import Condition
 from augment.layout import LayoutGroup, groups
 from augment.seeds import generator
 from augment.synthesizers import weather_layers as layers
-from augment.synthesizers.base import FrameBatch, Synthesizer
+from augment.synthesizers.base import FrameBatch, Synthesizer, check_variants
 from augment.synthesizers.scene_cues import guessed_depth_m, horizon_row_px
 
 _TO_LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
@@ -63,11 +63,7 @@ def add_puddles(frames: FrameBatch, variants: np.ndarray, targets: list[Conditio
     Raises:
         ValueError: the variants are not of these frames.
     """
-    if variants.shape != frames.rgb.shape or variants.dtype != np.uint8 or len(targets) != len(frames):
-        raise ValueError(
-            f"variants are {variants.shape} {variants.dtype} for {len(targets)} targets; expected "
-            f"{frames.rgb.shape} uint8 and {len(frames)} targets"
-        )
+    check_variants(frames, variants, targets)
     result = variants.copy()
     for index, target in enumerate(targets):
         if target.weather == "rain":
