@@ -18,6 +18,8 @@ CAR_TAGS, PERSON_TAGS = (14, 15, 16), (12, 13)
 LEAST_CAR_PX, LEAST_PERSON_PX, LEAST_LAMP_PX, LEAST_SHIFT_PX = 200, 60, 12, 4
 VISIBLE_LEVELS = 4.0
 """A planted change counts as visible if its region changed by so many levels of 255 on average."""
+_WORN_PX = 3
+"""OpenCV's Poisson blending wears so much off its mask; of an arm or leg nothing would be left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,11 +167,10 @@ def _without(rng: np.random.Generator, rgb: np.ndarray, mask: np.ndarray) -> np.
 def _composed(rng: np.random.Generator, rgb: np.ndarray, layer: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Poisson blending where it is possible and by chance, else a soft-edged overlay."""
     rows, columns = np.flatnonzero(place.any(1)), np.flatnonzero(place.any(0))
-    clear_of_edge = (
-        rows[0] > 2 and columns[0] > 2 and rows[-1] < place.shape[0] - 3 and columns[-1] < place.shape[1] - 3
-    )
-    if clear_of_edge and rng.random() < 0.3:
-        mask = cv2.dilate(place.astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
+    margin_px = _WORN_PX + 1
+    room_px = min(rows[0], columns[0], place.shape[0] - 1 - rows[-1], place.shape[1] - 1 - columns[-1])
+    if room_px > margin_px + 1 and rng.random() < 0.3:
+        mask = cv2.dilate(place.astype(np.uint8) * 255, np.ones((2 * margin_px + 1,) * 2, np.uint8))
         spots = np.nonzero(mask)
         centre = (
             (int(spots[1].min()) + int(spots[1].max()) + 1) // 2,
