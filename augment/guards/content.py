@@ -114,11 +114,11 @@ class ContentChange:
     """Scores pairs with frozen weights."""
 
     def __init__(self, network: ContentNetwork) -> None:
-        self._network = network.eval()
+        self.network = network.eval()
         self.weights_sha256: str | None = None
 
     def parameter_count(self) -> int:
-        return sum(parameter.numel() for parameter in self._network.parameters())
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     @classmethod
     def load(cls, folder: Path | None = None) -> ContentChange:
@@ -154,12 +154,12 @@ class ContentChange:
         """Write `model.safetensors` (float16) and `config.json` with further facts from `record`."""
         folder.mkdir(parents=True, exist_ok=True)
         weights = folder / "model.safetensors"
-        state = self._network.state_dict()
+        state = self.network.state_dict()
         save_file({name: v.half().contiguous() if v.is_floating_point() else v for name, v in state.items()}, weights)
         self.weights_sha256 = sha256(weights.read_bytes()).hexdigest()
         config = {
             "kinds": list(KINDS),
-            "widths": list(self._network.widths),
+            "widths": list(self.network.widths),
             "parameters": self.parameter_count(),
             "weights_sha256": self.weights_sha256,
             **record,
@@ -175,7 +175,7 @@ class ContentChange:
         planes = torch.from_numpy(pair_planes(source, variant, seg))[None]
         planes = functional.pad(planes, (0, -width % _STRIDE_PX, 0, -height % _STRIDE_PX), mode="replicate")
         with torch.inference_mode():
-            plain, mirrored = self._network(torch.cat([planes, planes.flip(3)]))
+            plain, mirrored = self.network(torch.cat([planes, planes.flip(3)]))
             return (0.5 * (plain + mirrored.flip(2))).numpy()
 
     def figures(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> dict[str, float]:

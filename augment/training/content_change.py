@@ -82,6 +82,7 @@ def train_content_change(
     where: Callable[[StoredFrame], bool] | None = None,
     on_step: Callable[[int, float], None] | None = None,
     repaint: Callable[[StoredFrame, str], np.ndarray] | None = None,
+    start: ContentChange | None = None,
 ) -> tuple[ContentChange, dict[str, Any]]:
     """Train the network.
 
@@ -92,6 +93,7 @@ def train_content_change(
         on_step: called with (steps done, loss).
         repaint: makes a variant (H, W, 3) uint8 of a frame under a condition by name, of the kind that the guard will
             judge; what it makes counts as unchanged.
+        start: weights to go on from, changed in place; None begins with random ones.
 
     Returns:
         the network, and a record of the run for `ContentChange.save`.
@@ -105,7 +107,8 @@ def train_content_change(
     torch.manual_seed(config.seed)
     pairs = _load(stores, config, where, repaint)
     cutouts = _cutouts(pairs, config.seed)
-    network = ContentNetwork().train()
+    started_from = None if start is None else start.weights_sha256
+    network = (ContentNetwork() if start is None else start.network).train()
     optimizer = Muon(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps + 1, cycle_momentum=False
@@ -128,6 +131,7 @@ def train_content_change(
     record = {
         "training": asdict(config),
         "stores": [store.root.name for store in stores],
+        "started_from": started_from,
         "pairs": len(pairs),
         "last_loss": float(np.mean(losses[-50:])),
         "torch": torch.__version__,

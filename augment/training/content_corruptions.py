@@ -23,6 +23,9 @@ LEAST_PX = {"vehicle": 120, "person": 40}
 _VISIBLE = 3
 """Levels of 255; renders carry no noise, so that even in the dark so small a change is one."""
 _RIM_PX = 2
+_SEEN_LEVELS = 4.0
+"""A thing put in that changes its place by less, on average, is not to be learned from."""
+_TRIES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +97,7 @@ def corrupt(
         fitting = [cutout for cutout in cutouts if cutout.kind == kind]
         if not fitting:
             return None
-        # The smaller of two, since small things are hardest to see.
-        drawn = [fitting[int(number)] for number in rng.integers(len(fitting), size=2)]
-        result = _insert(rng, rgb, seg, min(drawn, key=lambda cutout: cutout.mask.sum()), touched)
+        result = _insert_faintly(rng, rgb, seg, fitting, touched)
     else:
         masks = things(seg, kind)
         if not masks:
@@ -130,10 +131,10 @@ def degrade(rng: np.random.Generator, rgb: np.ndarray, source: np.ndarray) -> np
         share = float(rng.uniform(0.0, 0.25))
         level = min(1.0, float(picture[::4, ::4].mean()) / max(float(source[::4, ::4].mean()), 1.0))
         picture = cv2.addWeighted(picture, 1.0 - share, source, share * level, 0.0)
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         grain = rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0.5, 5.0))
         picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         _, code = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 95))])
         decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)
         picture = picture if decoded is None else decoded
@@ -185,6 +186,27 @@ def _grainy(rng: np.random.Generator, rgb: np.ndarray, filled: np.ndarray, hole:
     return result
 
 
+def _insert_faintly(
+    rng: np.random.Generator, rgb: np.ndarray, seg: np.ndarray, cutouts: list[Cutout], touched: np.ndarray
+) -> np.ndarray | None:
+    """Put one of the things in; half of the time the one that shows least of a few, since those are missed most."""
+    found: list[tuple[float, np.ndarray, np.ndarray]] = []
+    for _ in range(_TRIES if rng.random() < 0.5 else 1):
+        # The smaller of two, since small things are hardest to see.
+        drawn = [cutouts[int(number)] for number in rng.integers(len(cutouts), size=2)]
+        place = np.zeros(seg.shape, bool)
+        result = _insert(rng, rgb, seg, min(drawn, key=lambda cutout: cutout.mask.sum()), place)
+        if result is not None:
+            levels = float(cv2.absdiff(result, rgb)[place].max(1).mean())
+            if levels >= _SEEN_LEVELS:
+                found.append((levels, result, place))
+    if not found:
+        return None
+    _, result, place = min(found, key=lambda one: one[0])
+    touched |= place
+    return result
+
+
 def _insert(
     rng: np.random.Generator, rgb: np.ndarray, seg: np.ndarray, thing: Cutout, touched: np.ndarray
 ) -> np.ndarray | None:
@@ -209,9 +231,10 @@ def _insert(
         layer[rows, first:last] = picture[:, part]  # with its rim, which is not part of the place
         if place.sum() >= LEAST_PX[thing.kind] and not (place & taken).any():
             touched |= place
-            if rng.random() < 0.35:
+            way = rng.random()
+            if way < 0.35:
                 layer = _in_the_tone(rgb, layer, place)
-            else:
+            elif way < 0.65:
                 layer = np.clip(layer * rng.uniform(0.85, 1.15, 3), 0, 255)
             return _blend(rgb, layer, place, float(rng.uniform(0.3, 1.0)))
     return None

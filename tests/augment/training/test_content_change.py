@@ -96,6 +96,20 @@ def test_what_a_synthesizer_makes_counts_as_unchanged(tmp_path: Path):
             train_content_change([store], config, repaint=made_by)
 
 
+def test_training_goes_on_from_given_weights(tmp_path: Path):
+    store = record(tmp_path / "store")
+    first, record_of_first = train_content_change([store], QUICK)
+    first.save(tmp_path / "net", record_of_first)
+    assert record_of_first["started_from"] is None
+    start = ContentChange.load(tmp_path / "net")
+    before = {name: value.clone() for name, value in start.network.named_parameters()}
+    calm = replace(QUICK, steps=1, learning_rate=1e-5)
+    further, record_of_further = train_content_change([store], calm, start=start)
+    assert record_of_further["started_from"] == first.weights_sha256
+    for name, value in further.network.named_parameters():
+        assert (value - before[name]).abs().max() < 1e-3
+
+
 def test_stores_without_true_variants_are_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="record with --pairs"):
         train_content_change([record(tmp_path / "store", variants=False)], QUICK)
