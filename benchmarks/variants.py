@@ -25,10 +25,12 @@ import torch
 
 from augment.condition_classifier import ConditionClassifier
 from augment.conditions import CORE12, DOMINANT, Condition
+from augment.frame_loading import cameras_of
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
-from augment.synthesizers.protected import protect
-from augment.synthesizers.wet_ground import add_puddles
+from augment.synthesizers.falling_rain import FallingRainSynthesizer
+from augment.synthesizers.protected import ProtectedSynthesizer, protect
+from augment.synthesizers.wet_ground import PuddlesSynthesizer
 from benchmarks.lamp_states import find_lamps, shows
 from benchmarks.segmentation import NAMED_APART
 from benchmarks.segmentation_stores import TEST_MAPS
@@ -66,7 +68,9 @@ def main() -> None:
         help="bare, with protected classes kept as `syndiff synthesize` does, or both (default)",
     )
     parser.add_argument(
-        "--puddles", action="store_true", help="also with puddles in rain on top, as `syndiff synthesize --puddles`"
+        "--puddles",
+        action="store_true",
+        help="of ControlNets also protected and with puddles and streaks drawn in rain, as `syndiff synthesize` does",
     )
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="of every segmenter; 0 trains none")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of every segmenter, joined in the bootstrap")
@@ -193,27 +197,29 @@ def _arms(towns: list[Town], options: argparse.Namespace) -> Iterator[tuple[str,
         print(f"\n{name}: {count} pictures, {1e3 * watch.own_cpu_s / count:.1f} ms CPU each", flush=True)
         if options.protected != "only":
             yield name, shown
+        kept = [_protected(*both) for both in zip(towns, shown, strict=True)]
         if options.protected != "no":
-            name, shown = f"{name}-protected", [_protected(*both) for both in zip(towns, shown, strict=True)]
-            yield name, shown
-        if options.puddles:
-            yield f"{name}-puddles", [_with_puddles(*both) for both in zip(towns, shown, strict=True)]
+            yield f"{name}-protected", kept
+        if options.puddles and spec != PROCEDURAL:
+            rainy = _rainy(_embedded(spec, options, streaks=False))
+            yield f"{name}-puddles", [_with_drawn_rain(rainy, *both) for both in zip(towns, kept, strict=True)]
 
 
 def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesizer]:
-    synthesizer: Synthesizer
     if spec == PROCEDURAL:
         from augment.synthesizers.procedural import ProceduralSynthesizer
 
         return PROCEDURAL, ProceduralSynthesizer()
-    from augment.export.backends import open_step
-    from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
-    from augment.synthesizers.small_controlnet import read_config, weights_hash
+    return EMBEDDED if spec == EMBEDDED else f"{EMBEDDED}-{Path(spec).name}", _embedded(spec, options)
+
+
+def _embedded(spec: str, options: argparse.Namespace, *, streaks: bool = True) -> Synthesizer:
+    from augment.export.backends import open_embedded
+    from augment.synthesizers.embedded import default_embedded_folder
 
     folder = default_embedded_folder() if spec == EMBEDDED else Path(spec)
-    runner = open_step(folder, options.backend, cache=options.out / "graphs", threads=options.threads)
-    synthesizer = EmbeddedSynthesizer(read_config(folder), runner, weights_hash(folder))
-    return EMBEDDED if spec == EMBEDDED else f"{EMBEDDED}-{folder.name}", synthesizer
+    cache = options.out / "graphs"
+    return open_embedded(folder, options.backend, cache=cache, threads=options.threads, streaks=streaks)
 
 
 def make_variants(synthesizer: Synthesizer, town: Town) -> np.ndarray:
@@ -234,15 +240,19 @@ def _protected(town: Town, shown: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _with_puddles(town: Town, shown: np.ndarray) -> np.ndarray:
-    """What `PuddlesSynthesizer` makes of the same variants."""
-    wet = np.empty_like(shown)
+def _rainy(synthesizer: Synthesizer) -> Synthesizer:
+    """What `syndiff synthesize` makes rain with."""
+    return FallingRainSynthesizer(PuddlesSynthesizer(ProtectedSynthesizer(synthesizer)))
+
+
+def _with_drawn_rain(rainy: Synthesizer, town: Town, kept: np.ndarray) -> np.ndarray:
+    """The variants with protected classes, those in rain made anew."""
+    drawn = kept.copy()
     for number, target in enumerate(TARGETS):
-        for batch, places in _batches(town):
-            wet[number, places] = add_puddles(
-                batch, shown[number, places], [target] * len(batch), _seeds(batch, target)
-            )
-    return wet
+        if target.weather == "rain":
+            for batch, places in _batches(town):
+                drawn[number, places] = rainy(batch, [target] * len(batch), _seeds(batch, target))
+    return drawn
 
 
 def _seeds(batch: FrameBatch, target: Condition) -> np.ndarray:
@@ -250,11 +260,16 @@ def _seeds(batch: FrameBatch, target: Condition) -> np.ndarray:
 
 
 def _batches(town: Town, size: int = 8) -> Iterator[tuple[FrameBatch, slice]]:
+    camera = cameras_of(town.frames[0].store).get(town.frames[0].route_id)
     for start in range(0, len(town.frames), size):
         places = slice(start, min(start + size, len(town.frames)))
         keys = tuple(f"{town.name}/{frame.key}" for frame in town.frames[places])
         sources = (DOMINANT,) * len(keys)
-        yield FrameBatch(town.rgb[places], town.seg[places], town.depth_m[places], sources, keys), places
+        poses = np.stack([frame.ego_to_world for frame in town.frames[places]])
+        batch = FrameBatch(
+            town.rgb[places], town.seg[places], town.depth_m[places], sources, keys, None, poses, camera
+        )
+        yield batch, places
 
 
 def _lamps_of(town: Town) -> list[tuple[int, Any]]:

@@ -29,6 +29,7 @@ def make_synthesizer(
     export_cache: Path | None = None,
     exported: Path | None = None,
     preset: PresetChoice | None = None,
+    streaks: bool = True,
 ) -> Synthesizer:
     """The synthesizer of that name: every command's `--synthesizer` ends here.
 
@@ -39,6 +40,7 @@ def make_synthesizer(
         backend, precision, threads, export_cache, exported: what runs a network of one step, see
             `augment.export.backends.open_step`.
         preset: which public model `diffusion` is.
+        streaks: False tells `embedded` to draw no falling rain; others pay no attention.
 
     Raises:
         ValueError: unknown name, weights are missing, or given where none are used.
@@ -62,6 +64,7 @@ def make_synthesizer(
             exported=exported,
             precision=precision,
             threads=threads,
+            streaks=streaks,
         )
     if kind == "translator":
         if weights is None:

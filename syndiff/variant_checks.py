@@ -1,4 +1,4 @@
-"""What `syndiff synthesize` puts around a synthesizer: protected classes, puddles, the guard, looks."""
+"""What `syndiff synthesize` puts around a synthesizer: protected classes, rain, the guard, looks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ def protects(options: Synthesize) -> bool:
 
 
 def has_puddles(options: Synthesize) -> bool:
-    """Whether variants in rain get puddles.
+    """Whether variants in rain get puddles."""
+    return draws_streaks(options) or (
+        options.drawn_rain == "networks" and options.synthesizer not in _WITHOUT_NETWORK
+    )
 
-    Raises:
-        ValueError: of a synthesizer that draws its own.
-    """
-    if options.puddles and options.synthesizer in _WITHOUT_NETWORK:
-        raise ValueError(f"--puddles is for networks; {options.synthesizer} wets the ground by itself: leave it out")
-    return options.puddles
+
+def draws_streaks(options: Synthesize) -> bool:
+    """Whether streaks of rain are drawn over variants, and not by the network."""
+    return options.drawn_rain != "none" and options.synthesizer == "embedded"
 
 
 def guards(options: Synthesize) -> bool:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 
 from augment.caption import Captioner, LabelCaptioner
+from augment.synthesizers.falling_rain import FallingRainSynthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer
 from augment.synthesizers.wet_ground import PuddlesSynthesizer
 from augment.variant_maker import MakingConfig, VariantMaker
 from syndiff.commands.synthesize import Synthesize
 from syndiff.synthesizer_choice import make_synthesizer, preset_choice
-from syndiff.variant_checks import generator_weights, guards, has_puddles, make_guard, protects
+from syndiff.variant_checks import draws_streaks, generator_weights, guards, has_puddles, make_guard, protects
 
 
 def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> VariantMaker:
@@ -40,11 +41,14 @@ def make_maker(options: Synthesize, root: Path, marks: dict[str, Any]) -> Varian
         export_cache=options.export_cache,
         exported=options.exported,
         preset=preset_choice(options),
+        streaks=not draws_streaks(options),
     )
     if protects(options):
         synthesizer = ProtectedSynthesizer(synthesizer)
     if has_puddles(options):
         synthesizer = PuddlesSynthesizer(synthesizer)
+    if draws_streaks(options):
+        synthesizer = FallingRainSynthesizer(synthesizer)
     judged = guards(options)
     if not judged and options.fallback != "reject":
         raise ValueError(

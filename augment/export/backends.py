@@ -93,13 +93,14 @@ def open_embedded(
     threads: int = 2,
     batch_size: int = 1,
     frames_at_once: int = 1,
+    streaks: bool = True,
 ) -> EmbeddedSynthesizer:
     """The embedded model as a synthesizer by a back end; arguments and errors as of `open_step`.
 
     Args:
         folder: of the model.
         backend, cache, exported, precision, threads, frames_at_once: see `open_step`.
-        batch_size: see `EmbeddedSynthesizer`.
+        batch_size, streaks: see `EmbeddedSynthesizer`.
     """
     runner = open_step(
         folder,
@@ -111,7 +112,12 @@ def open_embedded(
         frames_at_once=frames_at_once,
     )
     return EmbeddedSynthesizer(
-        read_config(folder), runner, weights_hash(folder), batch_size=batch_size, frames_at_once=frames_at_once
+        read_config(folder),
+        runner,
+        weights_hash(folder),
+        batch_size=batch_size,
+        frames_at_once=frames_at_once,
+        streaks=streaks,
     )
 
 

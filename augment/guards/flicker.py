@@ -7,6 +7,7 @@ import numpy as np
 
 from augment.layout import LayoutGroup, groups
 from augment.synthesizers.base import FrameBatch
+from augment.view_geometry import camera_to_ego, project, rays_in_ego
 from carla_agents.policies.base import CameraSpec
 
 _MOVING = (LayoutGroup.SKY, LayoutGroup.VEHICLE, LayoutGroup.PERSON, LayoutGroup.OTHER)
@@ -73,22 +74,9 @@ def _look_up(
     depth_m: np.ndarray, pose: np.ndarray, earlier_pose: np.ndarray, camera: CameraSpec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Column, row and depth at which the earlier camera saw each pixel's point; (H, W) float32 each."""
-    height, width = depth_m.shape
-    focal_px = width / 2.0 / np.tan(np.radians(camera.fov_deg) / 2.0)
-    across, down = np.meshgrid(np.arange(width) - (width - 1) / 2.0, np.arange(height) - (height - 1) / 2.0)
-    # Camera axes in CARLA's order: forward, right, up.
-    point = np.stack([np.ones_like(across), across / focal_px, -down / focal_px]) * depth_m
-    pitch = np.radians(camera.pitch_deg)
-    camera_to_ego = np.eye(4)
-    camera_to_ego[:3, :3] = [
-        [np.cos(pitch), 0.0, -np.sin(pitch)],
-        [0.0, 1.0, 0.0],
-        [np.sin(pitch), 0.0, np.cos(pitch)],
-    ]
-    camera_to_ego[:3, 3] = camera.position_in_ego_m
-    motion = np.linalg.inv(earlier_pose @ camera_to_ego) @ pose @ camera_to_ego
-    forward, right, up = np.tensordot(motion[:3, :3], point, 1) + motion[:3, 3, None, None]
-    safe = np.maximum(forward, 0.1)
-    columns = right / safe * focal_px + (width - 1) / 2.0
-    rows = -up / safe * focal_px + (height - 1) / 2.0
-    return columns.astype(np.float32), rows.astype(np.float32), forward.astype(np.float32)
+    rays = rays_in_ego(camera, *depth_m.shape).astype(np.float64)
+    in_ego_m = camera_to_ego(camera)[:3, 3, None, None] + depth_m * rays
+    motion = np.linalg.inv(earlier_pose) @ pose
+    in_earlier_ego_m = np.tensordot(motion[:3, :3], in_ego_m, 1) + motion[:3, 3, None, None]
+    columns, rows, forward_m = project(camera, in_earlier_ego_m, *depth_m.shape)
+    return columns.astype(np.float32), rows.astype(np.float32), forward_m.astype(np.float32)

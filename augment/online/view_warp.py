@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from augment.layout import LayoutGroup, groups
+from augment.view_geometry import camera_to_ego, focal_px
 from carla_agents.policies.base import CameraSpec
 
 _MOVING = (LayoutGroup.VEHICLE, LayoutGroup.PERSON)
@@ -70,15 +70,12 @@ class ViewWarp:
     def __init__(self, camera: CameraSpec) -> None:
         self.camera = camera
         width, height = camera.width_px, camera.height_px
-        self._focal_px = width / (2.0 * math.tan(math.radians(camera.fov_deg) / 2.0))
+        self._focal_px = focal_px(camera, width)
         self._centre_px = (width / 2.0 - 0.5, height / 2.0 - 0.5)
         # Camera axes are CARLA's: x forward, y right, z up; a ray has x = 1.
         self._right = ((np.arange(width, dtype=np.float32) - self._centre_px[0]) / self._focal_px)[None]
         self._up = ((self._centre_px[1] - np.arange(height, dtype=np.float32)) / self._focal_px)[:, None]
-        pitch = math.radians(camera.pitch_deg)
-        c, s = math.cos(pitch), math.sin(pitch)
-        x, y, z = camera.position_in_ego_m
-        self._camera_to_ego = np.array([[c, 0, -s, x], [0, 1, 0, y], [s, 0, c, z], [0, 0, 0, 1]], np.float64)
+        self._camera_to_ego = camera_to_ego(camera)
         self._ego_to_camera = np.linalg.inv(self._camera_to_ego)
 
     def find(self, then: View, now: View) -> Correspondence:

@@ -39,6 +39,7 @@ class EmbeddedSynthesizer:
         batch_size: frames in one run of the step; more than 1 is faster on a GPU, and ties the last bit of a variant
             to its neighbours.
         frames_at_once: runs of the step side by side, each in a thread of its own; the runner must allow it.
+        streaks: whether the network draws falling rain; not where something else draws it later.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class EmbeddedSynthesizer:
         *,
         batch_size: int = 1,
         frames_at_once: int = 1,
+        streaks: bool = True,
     ) -> None:
         for name, value in (("batch_size", batch_size), ("frames_at_once", frames_at_once)):
             if value < 1:
@@ -62,10 +64,13 @@ class EmbeddedSynthesizer:
             **runner.provenance,
             "batch_size": batch_size,
             "frames_at_once": frames_at_once,
+            "noise": 2,
+            "streaks_by_network": streaks,
         }
         self._runner = runner
         self._batch_size = batch_size
         self._frames_at_once = frames_at_once
+        self._streaks = streaks
         self._targets = {Condition.parse(t) for t in config.targets}
 
     @classmethod
@@ -116,7 +121,7 @@ class EmbeddedSynthesizer:
             np.stack([weather_vector(a, b) for a, b in zip(frames.sources[part], targets, strict=True)]),
             np.stack(
                 [
-                    draw_noise(int(seed), height, width, lit_windows=target.light == "night")
+                    draw_noise(int(seed), height, width, streaks=self._streaks, lit_windows=target.light == "night")
                     for seed, target in zip(seeds, targets, strict=True)
                 ]
             ),

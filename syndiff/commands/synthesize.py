@@ -64,8 +64,11 @@ class Synthesize:
     """Seeds of all variants are derived from it, the frame and the condition; a plan has its own."""
     protect: bool = True
     """Keep traffic lights, signs, lane paint and people in what networks make, relit to the variant."""
-    puddles: bool = False
-    """Put puddles that mirror the street on the ground of variants in rain: networks leave wet ground even."""
+    drawn_rain: Literal["embedded", "networks", "none"] = "embedded"
+    """Whose variants in rain get what networks of one step cannot make: puddles that mirror the street, still in the
+    world where pose and camera are known, and thin streaks before everything. embedded: that network's, which then
+    draws no streaks of its own. networks: puddles also on those of translators and diffusion presets. none: rain as
+    the network makes it."""
     guard: Literal["networks", "all", "none"] = "networks"
     """Whose variants are judged, and only kept if the guard accepts them; the simulator's own (relight) never are."""
     flicker: bool = True

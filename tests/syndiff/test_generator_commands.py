@@ -15,7 +15,7 @@ from carla_agents.data.store import Store
 from examples.frame_server import make_server
 from syndiff.cli import EXIT_FAILED, EXIT_OK, main
 from tests.augment.drawn_store import record_drawn
-from tests.augment.export.tiny_models import write_translator
+from tests.augment.export.tiny_models import write_embedded, write_translator
 from tests.augment.tiny_models import weights_folder
 
 
@@ -67,14 +67,30 @@ def test_a_translator_learns_from_a_stores_variants_and_makes_others(store: Path
     assert made(store) == {"procedural", "translator"}
 
 
-def test_puddles_come_on_top_of_a_network_and_are_refused_elsewhere(store: Path, tmp_path: Path, capsys):
+def made_by(store: Path) -> dict[str, bytes]:
+    return {v.synthesizer: v.load_rgb().tobytes() for v in Store.read(store).variants(condition="rain-night")}
+
+
+def test_rain_is_drawn_over_what_the_embedded_network_makes_unless_that_is_declined(store: Path, tmp_path: Path):
+    network = ("--weights", write_embedded(tmp_path / "embedded"))
+    assert synthesize(store, *network) == synthesize(store, *network, "--drawn-rain", "none") == EXIT_OK
+    pictures = made_by(store)
+    (bare,) = (name for name in pictures if not name.endswith("-streaks"))
+    assert set(pictures) == {bare, f"{bare}-puddles-streaks"}
+    assert len(set(pictures.values())) == 2
+    drawn = Store.read(store).variants(synthesizer=f"{bare}-puddles-streaks")
+    made_with = drawn[0].provenance["made_with"]
+    assert made_with["streaks_by_network"] is False
+    assert made_with["puddles"] == 2
+
+
+def test_puddles_come_on_top_of_another_network_where_that_is_asked_for(store: Path, tmp_path: Path):
     network = ("--synthesizer", "translator", "--weights", write_translator(tmp_path / "translator"))
-    assert synthesize(store, *network) == synthesize(store, *network, "--puddles") == EXIT_OK
-    variants = {v.synthesizer.endswith("-puddles"): v for v in Store.read(store).variants(condition="rain-night")}
-    assert variants[True].synthesizer == variants[False].synthesizer + "-puddles"
-    assert (variants[True].load_rgb() != variants[False].load_rgb()).any()
-    assert synthesize(store, "--synthesizer", "procedural", "--puddles") != EXIT_OK
-    assert "--puddles is for networks" in capsys.readouterr().err
+    assert synthesize(store, *network) == synthesize(store, *network, "--drawn-rain", "networks") == EXIT_OK
+    pictures = made_by(store)
+    (bare,) = (name for name in pictures if not name.endswith("-puddles"))
+    assert set(pictures) == {bare, f"{bare}-puddles"}
+    assert len(set(pictures.values())) == 2
 
 
 def test_a_translator_is_exported_and_makes_variants_by_its_graph(store: Path, tmp_path: Path):

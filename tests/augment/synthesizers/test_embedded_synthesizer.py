@@ -218,6 +218,13 @@ def test_noise_is_a_function_of_the_seed_in_zero_to_one():
         assert not np.array_equal(one, two)
 
 
+def test_noise_without_streaks_differs_in_nothing_else():
+    drawn, dry = draw_noise(5, 48, 64), draw_noise(5, 48, 64, streaks=False)
+    assert drawn[0].max() > 0.0
+    assert dry[0].max() == 0.0
+    assert np.array_equal(drawn[1:], dry[1:])
+
+
 def test_both_sizes_have_the_parameters_they_promise():
     counts = [SmallControlNet(SmallControlNetConfig(SIZES[size])).parameter_count() for size in ("s", "m")]
     assert 3.4e6 < counts[0] < 3.6e6
