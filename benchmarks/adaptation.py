@@ -42,10 +42,20 @@ FIRST, HELD_OUT = "default", "painted"
 BEFORE, AFTER = "before", "after"
 SHIPPED, ADAPTED = "shipped", "adapted"
 _USER = StoresConfig(
-    train_drives=4, seed=700, every_ticks=20, towns=("TownGrid",), mounts=("roof",), depth=True, style=HELD_OUT
+    train_drives=7,
+    walkers=80,
+    seed=700,
+    every_ticks=25,
+    towns=("TownGrid",),
+    mounts=("roof",),
+    depth=True,
+    style=HELD_OUT,
 )
-"""A second between frames: few frames, of many places."""
-_TEST = StoresConfig(test_drives=2, seed=100, every_ticks=20, towns=TEST_MAPS, mounts=(), depth=True)
+"""More than a second between frames: few frames, of many places."""
+_TEST = StoresConfig(
+    test_drives=2, light_drives=3, walkers=80, seed=300, every_ticks=60, towns=TEST_MAPS, mounts=(), depth=True
+)
+"""The drives of docs/benchmarks.md's variants, every sixth of their frames."""
 _SHEET = tuple(Condition.parse(name) for name in ("clear-dusk", "cloudy-dusk", "rain-dusk", "fog-dusk", "rain-night"))
 
 
@@ -66,6 +76,7 @@ def main() -> None:
         "--both-ways", action="store_true", help="learn from the second half and test on the first too"
     )
     parser.add_argument("--every", type=int, default=1, help="use every so many frames of the held-out towns")
+    parser.add_argument("--first-every", type=int, help="of those in the first style, if others than --every")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(machine_line())
@@ -91,8 +102,15 @@ def main() -> None:
             {BEFORE: shipped, AFTER: adapted / "generator"},
             {SHIPPED: None, ADAPTED: adapted / "condition_classifier"},
             options,
+            options.every,
         ),
-        FIRST: _measured(options.first or options.data / FIRST, {BEFORE: shipped}, {SHIPPED: None}, options),
+        FIRST: _measured(
+            options.first or options.data / FIRST,
+            {BEFORE: shipped},
+            {SHIPPED: None},
+            options,
+            options.first_every or options.every,
+        ),
     }
     (options.out / "adaptation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print("\n".join(["", *share_table(results)]))
@@ -116,11 +134,13 @@ def share_table(results: dict[str, Any]) -> list[str]:
         line("lamps kept", kept, ".1%")
     if all("segmenter" in side for side in (first, before, after)):
         for name in ("miou", *NAMED_APART):
-            ratios = tuple(side["segmenter"][name]["ratio"] for side in (first, before, after))
-            if None in ratios:
+            scores = [side["segmenter"][name] for side in (first, before, after)]
+            if any(score["ratio"] is None for score in scores):
                 lines.append(f"| {name} | not learned from true re-renders | | | |")
-            else:
-                line(f"{name}, of true re-renders'", ratios, ".1%")
+                continue
+            cells = ["{ratio:.1%} ({low:.1%} to {high:.1%})".format(**score) for score in scores]
+            share = scores[2]["ratio"] / scores[0]["ratio"]
+            lines.append(f"| {name}, of true re-renders' | {' | '.join(cells)} | {share:.0%} |")
     return lines
 
 
@@ -142,10 +162,14 @@ def acceptance_table(held_out: dict[str, Any]) -> list[str]:
 
 
 def _measured(
-    data: Path, generators: dict[str, Path], classifiers: dict[str, Path | None], options: argparse.Namespace
+    data: Path,
+    generators: dict[str, Path],
+    classifiers: dict[str, Path | None],
+    options: argparse.Namespace,
+    every: int,
 ) -> dict[str, Any]:
     """Figures of the true re-renders and of each generator's variants, by each classifier."""
-    towns = [Town.read(data / f"test-{name}", options.every) for name in TEST_MAPS]
+    towns = [Town.read(data / f"test-{name}", every) for name in TEST_MAPS]
     print(f"\n{data}: " + ", ".join(town.told() for town in towns), flush=True)
     arms = {TRUE: [town.true for town in towns]}
     for name, folder in generators.items():

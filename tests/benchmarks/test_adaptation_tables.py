@@ -17,7 +17,8 @@ def side(shipped: float, adapted: float | None = None, ratio: float | None = Non
     if adapted is not None:
         found["adapted"] = judged(adapted)
     if ratio is not None:
-        learned, not_learned = {"ratio": ratio}, {"ratio": None}
+        learned = {"ratio": ratio, "low": ratio - 0.05, "high": ratio + 0.1}
+        not_learned = {"ratio": None, "low": None, "high": None}
         names = ("miou", "lane paint", "person")
         found["segmenter"] = {**dict.fromkeys(names, learned), "traffic light": not_learned}
     return found
@@ -28,7 +29,8 @@ def test_after_is_told_as_a_share_of_the_first_style_and_what_was_not_learned_is
     lines = share_table({"default": {"before": side(0.8, ratio=0.9)}, "painted": held_out})
     assert "| accepted, shipped classifier | 80.0% | 50.0% | 60.0% | 75% |" in lines
     assert "| accepted, adapted classifier | 80.0% | 60.0% | 80.0% | 100% |" in lines
-    assert "| miou, of true re-renders' | 90.0% | 70.0% | 72.0% | 80% |" in lines
+    ratios = "90.0% (85.0% to 100.0%) | 70.0% (65.0% to 80.0%) | 72.0% (67.0% to 82.0%)"
+    assert f"| miou, of true re-renders' | {ratios} | 80% |" in lines
     assert "| traffic light | not learned from true re-renders | | | |" in lines
 
 
