@@ -80,7 +80,9 @@ def adapt(store: Store, out: Path, config: AdaptConfig, on_step: OnStep | None =
         if model in left:
             _copy(config.folder_of(model), out / model)
             continue
-        train_model(model, data[model], config, steps[model], out / model, on_step)
+        # The segmenter comes first: by now it knows the look that the generator is to learn.
+        segmenter = out / "segmenter" if model == "generator" and (out / "segmenter").is_dir() else None
+        train_model(model, data[model], config, steps[model], out / model, on_step, segmenter)
         trained[model] = {"steps": steps[model]}
     for model, figures in _figures(store, parts, out, config, tuple(trained)).items():
         trained[model] |= figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +20,10 @@ from augment.training.controlnet import ControlNetTrainingConfig, train_controln
 from augment.training.pairs import PairedFrames
 from carla_agents.segmentation.default import DEFAULT_FOLDER
 from carla_agents.segmentation.segmentation_set import SegmentationSet
+from carla_agents.segmentation.small import SmallSegmenter
 from carla_agents.segmentation.training import SegmentationTrainingConfig, train_segmenter
 from carla_agents.segmentation.weights import load_segmenter
+from carla_agents.training.precision import MixedPrecision, native_precision
 
 Model = Literal["segmenter", "condition_classifier", "generator"]
 MODELS: tuple[Model, ...] = ("segmenter", "condition_classifier", "generator")
@@ -54,6 +56,9 @@ class AdaptConfig:
     """Folder of the generator to begin with; None takes the shipped one."""
     steps: int | None = None
     """Steps of every model, instead of the budget."""
+    mixed_precision: MixedPrecision = field(default_factory=native_precision)
+    """bf16: segmenter and generator compute convolutions in half precision; the default where the processor has it,
+    where a step of the segmenter takes two thirds of the time and the losses are the same."""
     most_moments: int = 250
     """Paired moments that the generator learns from at most; each costs 1.4 MB of memory at 256x144."""
     seed: int = 0
@@ -74,6 +79,8 @@ class AdaptConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps is {self.steps}; expected at least 1")
+        if self.mixed_precision not in ("no", "bf16"):
+            raise ValueError(f"mixed_precision is {self.mixed_precision!r}; expected no or bf16")
         Condition.parse(self.source)
 
     def folder_of(self, model: Model) -> Path:
@@ -87,7 +94,13 @@ class AdaptConfig:
 
 
 def train_model(
-    model: Model, data: Any, config: AdaptConfig, steps: int, folder: Path, on_step: OnStep | None
+    model: Model,
+    data: Any,
+    config: AdaptConfig,
+    steps: int,
+    folder: Path,
+    on_step: OnStep | None,
+    segmenter: Path | None = None,
 ) -> None:
     """Train one model into a folder, or go on where a stopped run left it.
 
@@ -98,6 +111,8 @@ def train_model(
         steps: of the optimizer.
         folder: receives the weights.
         on_step: for a progress bar.
+        segmenter: folder of one that knows the look; the loss of the generator looks through it. Where it is None or
+            holds another network than the small one, the loss looks through the shipped one.
     """
 
     def tell(done: int, loss: float) -> None:
@@ -109,7 +124,7 @@ def train_model(
     elif model == "condition_classifier":
         _train_classifier(data, config, steps, folder, tell)
     else:
-        _train_generator(data, config, steps, folder, tell)
+        _train_generator(data, config, steps, folder, segmenter, tell)
 
 
 def _train_segmenter(
@@ -121,6 +136,7 @@ def _train_segmenter(
         batch_size=_BATCH,
         learning_rate=1e-3,
         crop_px=_crop_px(data.size_px(), (160, 112)),
+        mixed_precision=config.mixed_precision,
         checkpoint_every=100,
         seed=config.seed,
         threads=config.threads,
@@ -145,8 +161,14 @@ def _train_classifier(
 
 
 def _train_generator(
-    data: PairedFrames, config: AdaptConfig, steps: int, folder: Path, tell: Callable[[int, float], None]
+    data: PairedFrames,
+    config: AdaptConfig,
+    steps: int,
+    folder: Path,
+    segmenter: Path | None,
+    tell: Callable[[int, float], None],
 ) -> None:
+    seeing = None if segmenter is None else load_segmenter(segmenter)
     start = SmallControlNet.load(config.folder_of("generator"))
     height, width = data.seg.shape[1:]
     crop = _crop_px((width, height), (160, 96))
@@ -157,10 +179,11 @@ def _train_generator(
         crop_height_px=crop[1],
         learning_rate=1e-3,
         source=config.source,
+        mixed_precision=config.mixed_precision,
         checkpoint_every=100,
         seed=config.seed,
     )
-    train_controlnet(data, training, folder, tell, start)
+    train_controlnet(data, training, folder, tell, start, seeing if isinstance(seeing, SmallSegmenter) else None)
 
 
 def _crop_px(size_px: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:

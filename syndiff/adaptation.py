@@ -8,6 +8,7 @@ from augment.adapt import Adaptation, adapt
 from augment.adapt_training import AdaptConfig
 from augment.calibration import is_calibrated
 from carla_agents.data.store import Store
+from carla_agents.training.precision import native_precision
 from syndiff.commands.adapt import Adapt
 from syndiff.progress import steps_bar
 
@@ -23,6 +24,7 @@ def run_adaptation(options: Adapt) -> Adaptation:
         condition_classifier=options.condition_classifier,
         generator=options.generator,
         steps=options.steps,
+        mixed_precision=options.mixed_precision or native_precision(),
         seed=options.seed,
         threads=options.threads,
     )

@@ -30,6 +30,7 @@ from augment.training.controlnet_batch import make_batch
 from augment.training.controlnet_loss import ControlNetLoss, LossWeights
 from augment.training.model_card import small_controlnet_card
 from augment.training.pairs import PairedFrames
+from carla_agents.segmentation.small import SmallSegmenter
 from carla_agents.training.muon import Muon
 
 
@@ -105,6 +106,7 @@ def train_controlnet(
     folder: Path,
     on_step: Callable[[int, float], None] | None = None,
     start: SmallControlNet | None = None,
+    segmenter: SmallSegmenter | None = None,
 ) -> ControlNetTraining:
     """Train, write `config.json`, `model.safetensors`, `training.json`, `README.md` into `folder`.
 
@@ -115,6 +117,7 @@ def train_controlnet(
         on_step: called with (steps done, loss), e.g. for a progress bar.
         start: weights to begin with instead of random ones; their shape goes before that of the configuration, and
             what they had learned stays among the targets.
+        segmenter: that the loss looks through, e.g. one that knows the look of the pairs; None takes the shipped one.
 
     Returns:
         The trained model and its loss curve.
@@ -126,7 +129,9 @@ def train_controlnet(
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     facts: dict[str, object] = {"config": asdict(config), "data": pairs.fingerprint()}
-    identity = json.dumps(facts if start is None else facts | {"start": _hash(start)}, sort_keys=True)
+    given = {"start": start, "segmenter": segmenter}
+    facts |= {name: _hash(network) for name, network in given.items() if network is not None}
+    identity = json.dumps(facts, sort_keys=True)
     finished = _finished(folder, identity)
     if finished is not None:
         return ControlNetTraining(SmallControlNet.load(folder), finished, len(finished), time.monotonic() - began)
@@ -142,7 +147,7 @@ def train_controlnet(
     checkpoint = folder / "checkpoint.safetensors"
     losses = load_checkpoint(checkpoint, model, average, optimizer, identity)
     resumed_at = len(losses)
-    step_of_model, loss_of = EmbeddedStep(model), ControlNetLoss(config.loss)
+    step_of_model, loss_of = EmbeddedStep(model), ControlNetLoss(config.loss, segmenter)
     source, crop_px = Condition.parse(config.source), (config.crop_width_px, config.crop_height_px)
     for step in range(resumed_at, config.steps):
         for group in optimizer.param_groups:
@@ -185,7 +190,7 @@ def _blend(average: SmallControlNet, model: SmallControlNet, share: float) -> No
             old.lerp_(new, share)
 
 
-def _hash(model: SmallControlNet) -> str:
+def _hash(model: torch.nn.Module) -> str:
     """Changes with any weight."""
     digest = sha256()
     for name, value in model.state_dict().items():

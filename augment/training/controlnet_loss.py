@@ -32,7 +32,7 @@ class LossWeights:
     edges: float = 0.5
     """Differences of neighbouring pixels, which keep edges sharp and in place."""
     features: float = 0.1
-    """Features of the frozen shipped segmenter, in the variant and in the true picture; 0 leaves it out."""
+    """Features of a frozen segmenter, in the variant and in the true picture; 0 leaves it out."""
     scores: float = 0.05
     """Its class scores, likewise: labels must be as legible as they truly are, no less and no more."""
 
@@ -45,15 +45,23 @@ class LossWeights:
 class ControlNetLoss:
     """The loss of predicted levels against true pictures."""
 
-    def __init__(self, weights: LossWeights) -> None:
+    def __init__(self, weights: LossWeights, segmenter: SmallSegmenter | None = None) -> None:
+        """
+        Args:
+            weights: of the parts.
+            segmenter: what looks, one that knows the look of the pictures; it is frozen. None takes the shipped one.
+
+        Raises:
+            ValueError: the shipped segmenter is wanted, and is not a small one.
+        """
         self._weights = weights
         self._emphasis = torch.tensor([_EMPHASIS.get(group, 1.0) for group in LayoutGroup])
         self._segmenter: SmallSegmenter | None = None
         if weights.features > 0.0 or weights.scores > 0.0:
-            segmenter = default_segmenter()
-            if not isinstance(segmenter, SmallSegmenter):
+            looks = default_segmenter() if segmenter is None else segmenter
+            if not isinstance(looks, SmallSegmenter):
                 raise ValueError("the shipped segmenter is not a small one: set features and scores to 0")
-            self._segmenter = segmenter.requires_grad_(False)
+            self._segmenter = looks.eval().requires_grad_(False)
 
     def __call__(self, levels: Tensor, source: Tensor, target: Tensor, groups: Tensor) -> Tensor:
         """Scalar.

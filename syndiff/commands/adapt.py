@@ -33,6 +33,8 @@ class Adapt:
     """Folder of the generator to begin with; without it the shipped one."""
     steps: int | None = None
     """Steps of every model, instead of the budget."""
+    mixed_precision: Literal["no", "bf16"] | None = None
+    """Arithmetic of segmenter and generator; without it bf16 where the processor has it, else 32 bits."""
     seed: int = 0
     """Decides batches and crops."""
     threads: int = 2

@@ -20,8 +20,10 @@ from augment.synthesizers.small_controlnet import SmallControlNet, SmallControlN
 from carla_agents.data.store import Store
 from carla_agents.data.store_writer import StoreWriter
 from carla_agents.data.true_variants import RELIGHT
-from carla_agents.segmentation.weights import load_segmenter
+from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
+from carla_agents.segmentation.weights import load_segmenter, save_segmenter
 from carla_agents.simulator.frame import Command, Control, Frame
+from carla_agents.training.precision import native_precision
 
 COUNT = 10
 
@@ -103,6 +105,29 @@ def test_a_stopped_adaptation_goes_on_to_the_same_weights(tmp_path: Path, quick:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
     with pytest.raises(ValueError, match="another configuration"):
         adapt(store, tmp_path / "broken", replace(quick, seed=1))
+
+
+def test_the_generator_learns_through_the_segmenter_that_was_adapted_before_it(tmp_path: Path, quick: AdaptConfig):
+    store = recorded(tmp_path / "s")
+    save_segmenter(SmallSegmenter(SmallSegmenterConfig()).eval(), tmp_path / "other", {})
+    made = set()
+    for name, segmenter in (("shipped", None), ("other", tmp_path / "other")):
+        config = replace(quick, models=("segmenter", "generator"), segmenter=segmenter)
+        adapt(store, tmp_path / name / "out", config)
+        made.add(weights_hash(tmp_path / name / "out" / "generator"))
+    assert len(made) == 2
+
+
+def test_the_arithmetic_is_the_processors_own_and_another_may_be_asked_for(tmp_path: Path, quick: AdaptConfig):
+    assert AdaptConfig().mixed_precision == native_precision()
+    store = recorded(tmp_path / "s")
+    for name in ("no", "bf16"):
+        adapt(store, tmp_path / name, replace(quick, models=("generator",), mixed_precision=name))
+        record = json.loads((tmp_path / name / "adapted.json").read_text())
+        assert record["config"]["mixed_precision"] == name
+    assert weights_hash(tmp_path / "no" / "generator") != weights_hash(tmp_path / "bf16" / "generator")
+    with pytest.raises(ValueError, match="mixed_precision is 'fp16'"):
+        replace(quick, mixed_precision="fp16")
 
 
 @pytest.mark.parametrize("clock", ["wall", "cpu"])

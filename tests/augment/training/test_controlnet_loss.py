@@ -6,6 +6,7 @@ import torch
 from augment.layout import LayoutGroup
 from augment.synthesizers.pixel_codec import encode_levels
 from augment.training.controlnet_loss import ControlNetLoss, LossWeights
+from carla_agents.segmentation.small import SmallSegmenter, SmallSegmenterConfig
 
 
 def picture(seed: int) -> torch.Tensor:
@@ -22,6 +23,21 @@ def test_the_true_picture_costs_nothing_and_another_costs_something_a_segmenter_
     assert float(seeing(encode_levels(target), source, target, kinds())) < 1e-3
     wrong = encode_levels(source)
     assert float(seeing(wrong, source, target, kinds())) > float(blind(wrong, source, target, kinds())) > 0.1
+
+
+def test_the_loss_looks_through_the_segmenter_it_is_given_and_leaves_its_weights_alone():
+    torch.manual_seed(0)
+    other = SmallSegmenter(SmallSegmenterConfig(widths=(8, 8, 8, 8))).train()
+    source, target = picture(0), picture(1)
+    levels = encode_levels(source).requires_grad_(True)
+    loss = ControlNetLoss(LossWeights(), other)
+    cost = loss(levels, source, target, kinds())
+    assert float(loss(encode_levels(target), source, target, kinds())) < 1e-3
+    shipped = ControlNetLoss(LossWeights())(levels.detach(), source, target, kinds())
+    assert float(cost.detach()) != pytest.approx(float(shipped))
+    cost.backward()
+    assert levels.grad is not None
+    assert all(parameter.grad is None for parameter in other.parameters())
 
 
 def test_an_error_on_lane_paint_or_on_a_light_costs_more_than_one_on_the_road():
