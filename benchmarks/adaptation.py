@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,24 +97,46 @@ def main() -> None:
     for model, facts in result.models.items():
         print(f"{model}: {facts['steps']} steps, before {facts['before']}, after {facts['after']}", flush=True)
     shipped = default_embedded_folder()
-    results = {
-        HELD_OUT: _measured(
+    styles = {
+        HELD_OUT: _shown(
             options.data / HELD_OUT,
             {BEFORE: shipped, AFTER: adapted / "generator"},
             {SHIPPED: None, ADAPTED: adapted / "condition_classifier"},
-            options,
             options.every,
         ),
-        FIRST: _measured(
+        FIRST: _shown(
             options.first or options.data / FIRST,
             {BEFORE: shipped},
             {SHIPPED: None},
-            options,
             options.first_every or options.every,
         ),
     }
-    (options.out / "adaptation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print("\n".join(["", *share_table(results)]))
+    cv2.imwrite(str(options.out / "sheet.png"), _sheet(styles[HELD_OUT])[..., ::-1])
+    results = {name: style.figures for name, style in styles.items()}
+    print("\n".join(["", *acceptance_table(results[HELD_OUT])]), flush=True)
+    _keep(options.out, results)
+    # All arms one way before any goes the other way: what is compared is there soon.
+    for ways in WAYS[: 1 + options.both_ways] if options.steps else ():
+        for style in styles.values():
+            _judge(style, ways, options)
+        _keep(options.out, results)
+
+
+@dataclass(frozen=True)
+class Style:
+    """The held-out towns in one art style, true and as generators show them.
+
+    Attributes:
+        data: folder of the stores.
+        towns: what they hold.
+        arms: (T, N, H, W, 3) uint8 of each town: true, before and, of the held-out style, after.
+        figures: of each arm.
+    """
+
+    data: Path
+    towns: list[Town]
+    arms: dict[str, list[np.ndarray]]
+    figures: dict[str, Any]
 
 
 def share_table(results: dict[str, Any]) -> list[str]:
@@ -161,14 +184,8 @@ def acceptance_table(held_out: dict[str, Any]) -> list[str]:
     return [*lines, f"| mean | {' | '.join(means)} |"]
 
 
-def _measured(
-    data: Path,
-    generators: dict[str, Path],
-    classifiers: dict[str, Path | None],
-    options: argparse.Namespace,
-    every: int,
-) -> dict[str, Any]:
-    """Figures of the true re-renders and of each generator's variants, by each classifier."""
+def _shown(data: Path, generators: dict[str, Path], classifiers: dict[str, Path | None], every: int) -> Style:
+    """Variants by each generator, and what each classifier says of them and of the true re-renders."""
     towns = [Town.read(data / f"test-{name}", every) for name in TEST_MAPS]
     print(f"\n{data}: " + ", ".join(town.told() for town in towns), flush=True)
     arms = {TRUE: [town.true for town in towns]}
@@ -176,33 +193,39 @@ def _measured(
         synthesizer = EmbeddedSynthesizer.from_folder(folder)
         arms[name] = [make_variants(synthesizer, town) for town in towns]
     judges = {name: ConditionClassifier.load(folder) for name, folder in classifiers.items()}
-    results: dict[str, Any] = {
+    figures: dict[str, Any] = {
         name: {who: measure_pictures(towns, shown, judge) for who, judge in judges.items()}
         for name, shown in arms.items()
     }
-    if AFTER in arms:
-        cv2.imwrite(str(options.out / "sheet.png"), _sheet(towns, arms)[..., ::-1])
-        print("\n".join(acceptance_table(results)), flush=True)
+    return Style(data, towns, arms, figures)
+
+
+def _judge(style: Style, ways: Sequence[tuple[int, int]], options: argparse.Namespace) -> None:
+    """Put what segmenters learned from each arm into its figures."""
+    config = replace(RECIPE, steps=options.steps, threads=options.threads)
     true: np.ndarray | None = None
-    for name, shown in arms.items():
-        if options.steps:
-            config = replace(RECIPE, steps=options.steps, threads=options.threads)
-            work = options.out / "segmenters"
-            parts = halves(towns, shown, options.halves)
-            matrices = train_and_score(name, data, parts, config, 1, WAYS[options.both_ways], work)
-            true = matrices if true is None else true
-            results[name]["segmenter"] = own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
-    return results
+    for name, shown in style.arms.items():
+        parts = halves(style.towns, shown, options.halves)
+        matrices = train_and_score(name, style.data, parts, config, 1, ways, options.out / "segmenters")
+        true = matrices if true is None else true
+        style.figures[name]["segmenter"] = (
+            own_scores(matrices) if name == TRUE else compare_segmenters(true, matrices)
+        )
 
 
-def _sheet(towns: list[Town], arms: dict[str, list[np.ndarray]]) -> np.ndarray:
+def _keep(out: Path, results: dict[str, Any]) -> None:
+    (out / "adaptation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(["", *share_table(results)]), flush=True)
+
+
+def _sheet(style: Style) -> np.ndarray:
     """Rows: conditions of two moments; columns: source, before, after, true."""
     rows = []
     for target in _SHEET:
         number = TARGETS.index(target)
-        for place, town in enumerate(towns):
+        for place, town in enumerate(style.towns):
             frame = len(town.frames) // 2
-            shown = [arms[name][place][number, frame] for name in (BEFORE, AFTER, TRUE)]
+            shown = [style.arms[name][place][number, frame] for name in (BEFORE, AFTER, TRUE)]
             rows.append(np.concatenate([town.rgb[frame], *shown], axis=1))
     return np.concatenate(rows)
 
