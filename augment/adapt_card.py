@@ -45,8 +45,8 @@ def adapted_card(record: dict[str, Any], looks: list[str]) -> str:
         f"**Calibrated for** {known}. On other looks, the guard's verdicts with these models are guesses.",
         "",
         "**Limits.** The variants of the generator were judged by the adapted segmenter and classifier, which have "
-        "seen the same drives: figures of the three depend on each other. Conditions that the store does not show "
-        "were not learned anew and may have been forgotten.",
+        "seen the same drives, and it learned what that segmenter sees: figures of the three depend on each other. "
+        "Conditions that the store does not show were not learned anew and may have been forgotten.",
         "",
     ]
     return "\n".join(lines)
