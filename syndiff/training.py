@@ -14,6 +14,7 @@ from augment.training.controlnet import ControlNetTraining, ControlNetTrainingCo
 from augment.training.pairs import PairedFrames, join_pairs
 from augment.training.stored_pairs import load_pairs
 from augment.training.true_pairs import load_true_pairs, true_conditions
+from augment.training.widen import widened
 from carla_agents.data.provenance import run_record, write_run_record
 from carla_agents.data.store import Store
 from carla_agents.policies.aim_network import AimConfig, AimNetwork
@@ -70,9 +71,11 @@ def train_small_controlnet(options: TrainControlnet, *, split: str | None = None
         mixed_precision=options.mixed_precision,
         seed=options.seed,
         source=options.source,
-        network=SmallControlNetConfig(SIZES[options.size]),
+        network=SmallControlNetConfig(SIZES[options.size or "s"]),
     )
     start = None if options.start is None else SmallControlNet.load(options.start)
+    if start is not None and options.size is not None and start.config.channels != SIZES[options.size]:
+        start = widened(start, SIZES[options.size], options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     write_run_record(options.out, run_record(config, {"train-controlnet": options.seed}))

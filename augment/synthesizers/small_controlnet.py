@@ -39,7 +39,7 @@ WEATHER_CHANNELS = 28
 """`weather_vector` of the source and of the target."""
 
 _WEATHER_SCALE = np.array([100, 100, 100, 100, 180, 90, 100, 10, 1, 100, 1, 0.1, 0.1, 100], np.float32)
-_ONLY_TIMESTEP = 1000
+ONLY_TIMESTEP = 1000
 """diffusers' networks want to know how far along they are; here it is always the beginning."""
 
 Size = Literal["s", "m"]
@@ -140,10 +140,10 @@ class SmallControlNet(torch.nn.Module):
         """
         tokens = self.tokens(weather).reshape(-1, self.config.token_count, self.config.token_width)
         features = self.hint(hint)
-        down, mid = self.controlnet(state, _ONLY_TIMESTEP, tokens, features, return_dict=False)
+        down, mid = self.controlnet(state, ONLY_TIMESTEP, tokens, features, return_dict=False)
         change = self.unet(
             state,
-            _ONLY_TIMESTEP,
+            ONLY_TIMESTEP,
             tokens,
             down_block_additional_residuals=down,
             mid_block_additional_residual=mid,

@@ -16,9 +16,10 @@ class TrainControlnet:
     out: Path
     """Folder for weights, config and model card; an interrupted run found there is continued."""
     start: Path | None = None
-    """Folder of a trained ControlNet of the same size to begin with; absent, weights are random at first."""
-    size: Literal["s", "m"] = "s"
-    """s: 3.5 million parameters. m: 12 million, about three times the time."""
+    """Folder of a trained ControlNet to begin with, of the same size or a smaller one; absent, weights are random at
+    first."""
+    size: Literal["s", "m"] | None = None
+    """s: 3.5 million parameters. m: 12 million, about twice the time. Absent: that of `--start`, else s."""
     source: str = "clear-day"
     """Condition that frames are synthesized from."""
     steps: int = 400
