@@ -57,7 +57,7 @@ class AugmentWeather(BaseTransform):
         self,
         conditions: Sequence[str] = ("rain-night",),
         prob: float = 0.5,
-        synthesizer: Literal["procedural", "embedded", "translator"] | Synthesizer = "procedural",
+        synthesizer: Literal["procedural", "embedded", "embedded-m", "translator"] | Synthesizer = "procedural",
         backend: OnlineBackend = "onnxruntime",
         weights: str | None = None,
         source: str = DOMINANT.name,

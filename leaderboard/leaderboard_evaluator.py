@@ -22,7 +22,7 @@ if __name__ == "__main__" and Path(sys.path[0]).resolve() == Path(__file__).reso
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from augment.conditions import Condition
-from augment.online.choice import OnlineBackend, make_online_synthesizer
+from augment.online.choice import OnlineBackend, OnlineSynthesizer, make_online_synthesizer
 from carla_agents.driving.road_graph import NoRoute
 from carla_agents.driving.route import Route
 from carla_agents.driving.route_planner import RoutePlanner
@@ -98,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
         help="interpreter or environment's folder in which the agent runs, with its own Python and packages",
     )
     add("--augment", default=None, metavar="CONDITION", help="track COLLECTION: show this condition to the agent")
-    add("--synthesizer", default="procedural", choices=["procedural", "embedded", "translator"], help="who makes it")
+    makers = [name for name in get_args(OnlineSynthesizer) if name != "relight"]
+    add("--synthesizer", default="procedural", choices=makers, help="who makes it")
     add("--backend", default="torch", choices=get_args(OnlineBackend), help="what runs its network")
     add("--augment-weights", default=None, type=Path, help="folder of its network; a translator has none by itself")
     return made

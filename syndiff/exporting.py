@@ -12,7 +12,7 @@ from augment.export.fused_controlnet import fused_graph_from_folders
 from augment.export.onnx_graph import GraphSource, PictureShape, check_multiple
 from augment.export.parity import export_checked
 from augment.export.step_model import EMBEDDED, TRANSLATOR
-from augment.synthesizers.embedded import default_embedded_folder
+from augment.online.choice import network_folder
 from syndiff.commands.export_engine import ExportEngine
 
 
@@ -59,4 +59,4 @@ def _source(options: ExportEngine) -> GraphSource:
     if options.base is not None and options.controlnet is not None:
         return fused_graph_from_folders(options.base, options.controlnet, options.precision)
     model = TRANSLATOR if options.synthesizer == "translator" else EMBEDDED
-    return model.graph(options.weights or default_embedded_folder(), options.precision)
+    return model.graph(network_folder(options.synthesizer, options.weights), options.precision)

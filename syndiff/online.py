@@ -60,7 +60,7 @@ def augmentation_identity(options: Evaluate) -> dict[str, Any] | None:
     if options.augment is None:
         return None
     known = {"target": options.augment, "synthesizer": options.synthesizer, **asdict(online_config(options))}
-    if options.synthesizer in ("embedded", "translator"):
+    if options.synthesizer not in ("procedural", "relight"):
         known |= {"backend": options.backend, "weights": _weights_sha256(options)}
         known |= {"threads": options.threads}
     return known

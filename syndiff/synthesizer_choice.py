@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from augment.export.backends import open_embedded, open_translator
+from augment.online.choice import network_folder
 from augment.synthesizers.base import Synthesizer
-from augment.synthesizers.embedded import default_embedded_folder
 from augment.synthesizers.procedural import ProceduralSynthesizer
 from augment.synthesizers.relight import RelightSynthesizer, StoredTruth
 from carla_agents.data.store import Store
 from syndiff.commands.export_engine import PrecisionName
-from syndiff.commands.synthesize import BackendName, Synthesize
+from syndiff.commands.synthesize import BackendName, Synthesize, SynthesizerName
 
 if TYPE_CHECKING:
     from syndiff.preset_choice import PresetChoice
@@ -46,9 +46,14 @@ def make_synthesizer(
         ValueError: unknown name, weights are missing, or given where none are used.
     """
     check_weights(kind, weights)
-    if kind not in ("embedded", "translator") and (backend, precision, exported) != ("torch", "fp32", None):
+    if kind not in ("embedded", "embedded-m", "translator") and (backend, precision, exported) != (
+        "torch",
+        "fp32",
+        None,
+    ):
         raise ValueError(
-            f"--backend, --precision and --exported are for networks of one step (embedded, translator), not {kind}"
+            "--backend, --precision and --exported are for networks of one step (embedded, embedded-m, translator), "
+            f"not {kind}"
         )
     if kind == "procedural":
         return ProceduralSynthesizer()
@@ -56,9 +61,9 @@ def make_synthesizer(
         if store is None:
             raise ValueError("relight looks up what the simulator made while recording: it needs a store")
         return RelightSynthesizer(StoredTruth(Store.read(store)))
-    if kind == "embedded":
+    if kind in ("embedded", "embedded-m"):
         return open_embedded(
-            default_embedded_folder() if weights is None else weights,
+            network_folder(kind, weights),
             backend,
             cache=export_cache,
             exported=exported,
@@ -78,7 +83,7 @@ def make_synthesizer(
         from syndiff.preset_choice import preset_synthesizer  # pulls in diffusers' pipelines
 
         return preset_synthesizer(preset, weights)
-    raise ValueError(f"unknown synthesizer {kind!r}; known are embedded, translator, diffusion, procedural, relight")
+    raise ValueError(f"unknown synthesizer {kind!r}; known are {', '.join(get_args(SynthesizerName))}")
 
 
 def check_weights(kind: str, weights: Path | None) -> None:

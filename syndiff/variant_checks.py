@@ -7,6 +7,7 @@ from pathlib import Path
 from augment.calibration import check_calibrated
 from augment.condition_classifier import ConditionClassifier
 from augment.guard import Guard, GuardConfig
+from augment.synthesizers.embedded import EMBEDDED_NAMES
 from carla_agents.data.store import Store
 from carla_agents.segmentation.weights import load_segmenter
 from syndiff.commands.synthesize import Synthesize
@@ -70,7 +71,7 @@ def calibration_mark(options: Synthesize, store: Store) -> dict[str, str]:
         Uncalibrated: they do not, and that was not allowed.
     """
     # Weights of the user's own are the user's to vouch for; the guard's models are asked all the same.
-    own_look = options.synthesizer == "embedded" and options.weights is None
+    own_look = options.synthesizer in EMBEDDED_NAMES and options.weights is None
     if not guards(options) and not own_look:
         return {}
     told = check_calibrated(store, options.adapted, allow_uncalibrated=options.allow_uncalibrated)

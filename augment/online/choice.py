@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from augment.synthesizers.base import Synthesizer
 from augment.synthesizers.procedural import ProceduralSynthesizer
 
-OnlineSynthesizer = Literal["procedural", "embedded", "translator", "relight"]
+OnlineSynthesizer = Literal["procedural", "embedded", "embedded-m", "translator", "relight"]
 OnlineBackend = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
 
 
@@ -23,7 +23,7 @@ def make_online_synthesizer(
     """The synthesizer of that name; `relight` has to be made where the simulator is.
 
     Args:
-        name: `procedural`, `embedded` or `translator`.
+        name: `procedural`, `embedded`, `embedded-m` or `translator`.
         backend: what runs a network.
         weights: folder of the network; None takes the shipped one of `embedded`.
         batch_size: frames that a network takes at a time.
@@ -64,12 +64,14 @@ def network_folder(name: str, weights: str | Path | None) -> Path:
     """Folder of the network that `name` runs with these weights.
 
     Raises:
-        ValueError: a translator without weights; none is shipped.
+        ValueError: a translator without weights, for none is shipped; weights for `embedded-m`.
     """
     if weights is not None:
+        if name == "embedded-m":
+            raise ValueError(f"synthesizer 'embedded-m' is a shipped network; to run {weights} take 'embedded'")
         return Path(weights)
     if name == "translator":
         raise ValueError("synthesizer 'translator' needs weights: a folder that `syndiff train-translator` wrote")
     from augment.synthesizers.embedded import default_embedded_folder
 
-    return default_embedded_folder()
+    return default_embedded_folder("embedded-m" if name == "embedded-m" else "embedded")

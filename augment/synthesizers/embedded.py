@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,9 +20,14 @@ UNKNOWN_DEPTH_M = 1e6
 """Depth of every pixel of a picture whose depth is unknown."""
 
 
-def default_embedded_folder() -> Path:
-    """Folder of the shipped weights, with config and model card; `make generator` trains them anew."""
-    return Path(__file__).resolve().parents[1] / "weights" / "embedded"
+EmbeddedName = Literal["embedded", "embedded-m"]
+EMBEDDED_NAMES: tuple[EmbeddedName, ...] = get_args(EmbeddedName)
+"""The shipped networks: the default, and a larger one that takes twice the time."""
+
+
+def default_embedded_folder(name: EmbeddedName = "embedded") -> Path:
+    """Folder of shipped weights, with config and model card; `make generator` trains them anew."""
+    return Path(__file__).resolve().parents[1] / "weights" / name
 
 
 class EmbeddedSynthesizer:

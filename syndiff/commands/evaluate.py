@@ -51,12 +51,12 @@ class Evaluate:
     """RPC port of a running CARLA 0.9.16; without it the embedded simulator is started."""
     augment: str | None = None
     """Show the driver this condition, e.g. rain-night, while the simulator shows the one of --conditions."""
-    synthesizer: Literal["embedded", "translator", "procedural", "relight"] = "embedded"
+    synthesizer: Literal["embedded", "embedded-m", "translator", "procedural", "relight"] = "embedded"
     """With --augment: who makes the pictures; relight is the embedded simulator's own answer."""
     augment_weights: Path | None = None
     """Folder of the network. embedded: without it the shipped one. translator: by `syndiff train-translator`."""
     backend: Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"] = "torch"
-    """With --synthesizer embedded or translator: what runs the network."""
+    """With --synthesizer embedded, embedded-m or translator: what runs the network."""
     threads: int = 2
     """CPU threads of that network; more than there are idle cores slow it down."""
     augment_every: int = 1

@@ -18,8 +18,8 @@ class ExportEngine:
 
     out: Path
     """Folder for the files."""
-    synthesizer: Literal["embedded", "translator"] = "embedded"
-    """What kind of network: our own small ControlNet, or one distilled by `syndiff train-translator`."""
+    synthesizer: Literal["embedded", "embedded-m", "translator"] = "embedded"
+    """What network: our own small ControlNet, the larger one, or one distilled by `syndiff train-translator`."""
     weights: Path | None = None
     """Folder of the network. embedded: written by `syndiff train-controlnet`, the shipped one if absent."""
     base: Path | None = None

@@ -9,7 +9,7 @@ from typing import Literal
 from syndiff.commands.export_engine import PrecisionName
 
 BackendName = Literal["torch", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
-SynthesizerName = Literal["procedural", "embedded", "translator", "diffusion", "relight"]
+SynthesizerName = Literal["embedded", "embedded-m", "translator", "diffusion", "procedural", "relight"]
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,18 @@ class Synthesize:
     conditions: tuple[str, ...] = ()
     """Target conditions, e.g. rain-night clear-night fog-day; a plan has its own."""
     synthesizer: SynthesizerName = "embedded"
-    """embedded: our own small ControlNet. procedural: depth- and label-aware weather, no weights.
+    """embedded: our own small ControlNet. embedded-m: a larger one, twice the time.
+    procedural: depth- and label-aware weather, no weights.
     translator: a network distilled by `syndiff train-translator`. diffusion: a public model, see --preset.
     relight: the simulator's own pictures, where `record --pairs` has stored them."""
     weights: Path | None = None
     """Folder of a ControlNet written by `syndiff train-controlnet`; the shipped one if absent.
     translator: its folder. diffusion: a folder with one subfolder per part of the preset."""
     backend: BackendName = "torch"
-    """What runs embedded and translator. onnxruntime and openvino are faster on CPUs; their graph is exported at the
+    """What runs a network of one step. onnxruntime and openvino are faster on CPUs; their graph is exported at the
     first use, in half a minute. The TensorRTs need an NVIDIA GPU."""
     precision: PrecisionName = "fp32"
-    """diffusion: of the weights, fp16 and bf16 on accelerators. embedded, translator: bf16 by openvino where the CPU
+    """diffusion: of the weights, fp16 and bf16 on accelerators. Networks of one step: bf16 by openvino where the CPU
     has it, fp16 and bf16 by the TensorRTs."""
     export_cache: Path = Path("runs/exported")
     """Where graphs and engines are kept for the next use."""

@@ -46,11 +46,13 @@ def test_a_translator_in_the_loop_makes_what_it_makes_offline(tmp_path):
 
 
 def test_names_and_options_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="allowed procedural, embedded, translator, relight"):
+    with pytest.raises(ValueError, match="allowed procedural, embedded, embedded-m, translator, relight"):
         make_online_synthesizer("magic")
     with pytest.raises(ValueError, match="weights are for synthesizer='embedded' or"):
         make_online_synthesizer("procedural", weights="folder")
     with pytest.raises(ValueError, match="'translator' needs weights"):
         make_online_synthesizer("translator")
+    with pytest.raises(ValueError, match="'embedded-m' is a shipped network; to run folder take 'embedded'"):
+        make_online_synthesizer("embedded-m", weights="folder")
     with pytest.raises(ValueError, match="AugmentObservation"):
         make_online_synthesizer("relight")
