@@ -28,6 +28,7 @@ from augment.conditions import CORE12, DOMINANT, Condition
 from augment.frame_loading import cameras_of
 from augment.seeds import derive_seed
 from augment.synthesizers.base import FrameBatch, Synthesizer
+from augment.synthesizers.embedded import EMBEDDED_NAMES, default_embedded_folder
 from augment.synthesizers.falling_rain import FallingRainSynthesizer
 from augment.synthesizers.protected import ProtectedSynthesizer, protect
 from augment.synthesizers.wet_ground import PuddlesSynthesizer
@@ -57,7 +58,7 @@ def main() -> None:
         "--synthesizers",
         nargs="*",
         default=[COPY, PROCEDURAL, EMBEDDED],
-        help="copy, procedural, embedded (shipped weights), or folders of embedded weights; true is always there",
+        help="copy, procedural, embedded, embedded-m (shipped), or folders of such weights; true is always there",
     )
     parser.add_argument("--backend", choices=("torch", "onnxruntime", "openvino"), default="torch")
     parser.add_argument("--classifier", type=Path, help="folder of another condition classifier, e.g. an adapted one")
@@ -210,14 +211,14 @@ def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesiz
         from augment.synthesizers.procedural import ProceduralSynthesizer
 
         return PROCEDURAL, ProceduralSynthesizer()
-    return EMBEDDED if spec == EMBEDDED else f"{EMBEDDED}-{Path(spec).name}", _embedded(spec, options)
+    return spec if spec in EMBEDDED_NAMES else f"{EMBEDDED}-{Path(spec).name}", _embedded(spec, options)
 
 
 def _embedded(spec: str, options: argparse.Namespace, *, streaks: bool = True) -> Synthesizer:
     from augment.export.backends import open_embedded
-    from augment.synthesizers.embedded import default_embedded_folder
 
-    folder = default_embedded_folder() if spec == EMBEDDED else Path(spec)
+    shipped = next((name for name in EMBEDDED_NAMES if name == spec), None)
+    folder = Path(spec) if shipped is None else default_embedded_folder(shipped)
     cache = options.out / "graphs"
     return open_embedded(folder, options.backend, cache=cache, threads=options.threads, streaks=streaks)
 

@@ -27,15 +27,17 @@ step syndiff record --out "$out/test" --map TownHill --split val --conditions cl
 
 step syndiff audit "$out/train" --out "$out/audit"
 step syndiff plan "$out/audit" --out "$out/plan.json" --conditions clear-day "${rare[@]}" --ratio 0.5
+# The default ControlNet, whose variants the guard judges while they are made; weather without a network beside it.
+step syndiff synthesize --data "$out/plan.json"
 step syndiff synthesize --data "$out/plan.json" --synthesizer procedural
 
-# Status 3 says that the guard rejected some: news, not a failure.
+# Judges what nobody judged yet. Status 3 says that some were rejected: news, not a failure.
 step syndiff guard "$out/train" --out "$out/guard" --synthesizers procedural-2 || [ $? -eq 3 ]
 step syndiff quality "$out/train" --out "$out/quality" --most 60
 
 step syndiff train-seg --data "$out/train" --out "$out/real" --steps "$steps" --crop-px 160 112 \
     --no-synthesized
 step syndiff train-seg --data "$out/train" --out "$out/augmented" --steps "$steps" --crop-px 160 112 \
-    --synthesizers procedural
+    --synthesizers embedded
 step syndiff test-seg --data "$out/test" --weights "$out/real" --compare "$out/augmented" --out "$out/comparison" \
     --synthesizers relight

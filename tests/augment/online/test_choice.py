@@ -9,7 +9,8 @@ from augment.online.augmenter import OnlineAugmenter
 from augment.online.choice import make_online_synthesizer
 from augment.online.schedule import Schedule
 from augment.synthesizers.check import drawn_scenes
-from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from augment.synthesizers.embedded import EMBEDDED_NAMES, EmbeddedSynthesizer, default_embedded_folder
+from augment.synthesizers.small_controlnet import read_config
 from augment.synthesizers.translator import TranslatorSynthesizer
 from tests.augment.export.tiny_models import write_translator
 
@@ -21,14 +22,14 @@ def one_torch_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.skipif(not default_embedded_folder().is_dir(), reason="the embedded network has no weights here")
-def test_the_shipped_network_makes_in_the_loop_what_it_makes_offline():
-    augmenter = OnlineAugmenter(make_online_synthesizer("embedded", "torch", threads=1), Schedule((HELD_OUT.name,)))
+@pytest.mark.parametrize("name", EMBEDDED_NAMES)
+def test_a_shipped_network_makes_in_the_loop_what_it_makes_offline(name):
+    augmenter = OnlineAugmenter(make_online_synthesizer(name, "torch", threads=1), Schedule((HELD_OUT.name,)))
     augmenter.reset(5)
     frames = drawn_scenes(1, (160, 96), DOMINANT)
     (shown,), (account,) = augmenter(frames)
     assert account.outcome == "fresh"
-    offline = EmbeddedSynthesizer.from_folder(default_embedded_folder())
+    offline = EmbeddedSynthesizer.from_folder(default_embedded_folder(name))
     (wanted,) = offline(frames, [HELD_OUT], np.array([account.seed], np.uint64))
     assert (np.abs(shown.astype(int) - wanted) <= 1).mean() > 0.999
 
@@ -56,3 +57,9 @@ def test_names_and_options_that_do_not_fit_are_refused():
         make_online_synthesizer("embedded-m", weights="folder")
     with pytest.raises(ValueError, match="AugmentObservation"):
         make_online_synthesizer("relight")
+
+
+def test_the_larger_shipped_network_has_more_channels_and_the_same_conditions():
+    small, large = (read_config(default_embedded_folder(name)) for name in EMBEDDED_NAMES)
+    assert all(more > less for more, less in zip(large.channels, small.channels, strict=True))
+    assert large.targets == small.targets
