@@ -32,8 +32,8 @@ eighth of the picture, mean over the pair and its mirror image.
 
 **Learned from** the embedded simulator alone: clear-day frames and their true re-renders under other conditions,
 256x144, default style, and {repainted} variants by the shipped ControlNet with protected classes; half of them
-corrupted by `augment/training/content_corruptions.py`, things put in above all. {steps} steps, last loss
-{last_loss:.3f}. Stores: {stores}.
+corrupted by `augment/training/content_corruptions.py`, things put in above all. {steps} steps from {start},
+last loss {last_loss:.3f}. Stores: {stores}.
 
 **Use.** One of the checks of `augment.guard.Guard`. What it catches is measured with corruptions of another making
 by `python -m benchmarks.guard`.
@@ -124,6 +124,7 @@ def main() -> None:
         parameters=network.parameter_count(),
         stores=", ".join(record["stores"]),
         steps=config.steps,
+        start="random weights" if start is None else f"those of sha256 {record['started_from']}",
         repainted=config.repainted,
         last_loss=record["last_loss"],
     )
