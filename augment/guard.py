@@ -43,12 +43,13 @@ class GuardConfig:
         }
     )
     """Class of the segmenter -> share of the source's intersection over union that must be left."""
-    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 340.0, "person": 29.0})
+    most_appeared_px: dict[str, float] = field(default_factory=lambda: {"vehicle": 460.0, "person": 60.0})
     """Pixels of a vehicle or person that the segmenter reads where neither labels nor source have one."""
     least_kept: dict[str, float] = field(default_factory=lambda: {"vehicle": 0.01, "person": 0.26})
     """Share of each large vehicle or person that must still be read as one."""
-    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 2.0, "person": 1.26, "paint": 1.6})
-    """Kind of content -> how sure the content network may be that something of it came, went or moved (a logit)."""
+    most_changed: dict[str, float] = field(default_factory=lambda: {"vehicle": 3.35, "person": 1.41, "paint": 1.5})
+    """Kind of content -> how sure content network and segmenter together may be that something of it came, went or
+    moved (a logit)."""
     least_lamp_lead: float = 0.2
     """Logarithm of the lamp's own colour over the strongest other one."""
     least_lane_agreement: float = 0.08
@@ -137,7 +138,7 @@ class Guard:
         self._classifier = classifier or ConditionClassifier.load()
         self._content = content or ContentChange.load()
         self.provenance: dict[str, Any] = {
-            "guard": 1,
+            "guard": 2,
             "limits": asdict(self.config),
             "segmenter": segmenter.identity(),
             "content": self._content.weights_sha256,
@@ -180,8 +181,8 @@ class Guard:
         figures: list[dict[str, float]] = []
         for index, target in enumerate(targets):
             source, seg, variant = frames.rgb[index], frames.seg[index], variants[index]
-            found = self._labels.figures(source, seg, variant)
-            found |= self._content.figures(source, seg, variant)
+            found, appeared = self._labels.figures(source, seg, variant)
+            found |= self._content.figures(source, seg, variant, appeared)
             found |= lamp_figures(source, seg, variant, self.config.least_lamp_px)
             found |= lane_figures(source, seg, variant)
             if target in CORE12:

@@ -9,6 +9,7 @@ some of them corrupted (`augment.training.content_change`).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -178,18 +179,46 @@ class ContentChange:
             plain, mirrored = self.network(torch.cat([planes, planes.flip(3)]))
             return (0.5 * (plain + mirrored.flip(2))).numpy()
 
-    def figures(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> dict[str, float]:
+    def figures(
+        self,
+        source: np.ndarray,
+        seg: np.ndarray,
+        variant: np.ndarray,
+        appeared: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, float]:
         """How sure the network is that content changed.
 
         Args:
             source, variant: (H, W, 3) uint8.
             seg: (H, W) uint8 CARLA tags.
+            appeared: kind -> (H, W) float32 in [0, 1], how probable somebody else thinks that one came there
+                (`LabelConsistency`). The logarithm of its odds is added cell by cell: what this network is unsure of
+                and what a segmenter is unsure of lie in different places, but a thing lies in one.
 
         Returns:
-            `changed:vehicle`, `changed:person`, `changed:paint`: logits, positive for changed.
+            `changed:vehicle`, `changed:person`, `changed:paint`: logits, the more the surer.
         """
-        scores = strongest(torch.from_numpy(self.cells(source, seg, variant))[None])[0]
+        cells = self.cells(source, seg, variant)
+        for kind, probability in (appeared or {}).items():
+            cells[KINDS.index(kind)] += _odds_above_none(_mean_of_cells(probability, cells.shape[1:]))
+        scores = strongest(torch.from_numpy(cells)[None])[0]
         return {f"changed:{kind}": float(score) for kind, score in zip(KINDS, scores)}
+
+
+_LEAST_PROBABILITY = 0.01
+
+
+def _odds_above_none(probability: np.ndarray) -> np.ndarray:
+    """Logarithm of the odds, less what it is where nothing is seen."""
+    odds = (probability + _LEAST_PROBABILITY) / (1.0 - probability + _LEAST_PROBABILITY)
+    return np.log(odds * (1.0 + _LEAST_PROBABILITY) / _LEAST_PROBABILITY)
+
+
+def _mean_of_cells(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) -> (h, w) means of cells; what the cells have beyond the picture repeats its edge."""
+    rows, columns = shape[0] * CELL_PX - picture.shape[0], shape[1] * CELL_PX - picture.shape[1]
+    padded = np.pad(picture, ((0, rows), (0, columns)), mode="edge")
+    return padded.reshape(shape[0], CELL_PX, shape[1], CELL_PX).mean((1, 3))
 
 
 def _layer(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:

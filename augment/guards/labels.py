@@ -26,7 +26,9 @@ class LabelConsistency:
         self._table = translation(CARLA_0_9_16, segmenter.classes)
         self._least_px = least_px
 
-    def figures(self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray) -> dict[str, float]:
+    def figures(
+        self, source: np.ndarray, seg: np.ndarray, variant: np.ndarray
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Shares of the source's agreement that the variant keeps, and things that came or went.
 
         Args:
@@ -34,6 +36,9 @@ class LabelConsistency:
             seg: (H, W) uint8 CARLA tags.
 
         Returns:
+            Figures, and for `vehicle` and `person` (H, W) float32 in [0, 1]: by how much more probable the segmenter
+            thinks one in the variant than in the source, 0 where labels or source have one, or labels
+            tell nothing. The figures:
             `labels:<class>`: intersection over union read in the variant, divided by the one read in the source;
             classes that are too small, or that the segmenter does not find in the source (below 0.2), are left out.
             `appeared:vehicle`, `appeared:person`: pixels of the largest one read in the variant where neither labels
@@ -41,9 +46,11 @@ class LabelConsistency:
             variant, over that in the source; absent without a large one that the segmenter finds in the source.
         """
         wanted = self._table[seg]
-        before, after = self._segmenter.predict(np.stack([source, variant]), pad=True)
+        probabilities = self._segmenter.probabilities(np.stack([source, variant]), pad=True)
+        before, after = probabilities.argmax(3)
         known = wanted != IGNORED
-        found = {}
+        found: dict[str, float] = {}
+        appeared: dict[str, np.ndarray] = {}
         for row in self._segmenter.classes.classes:
             in_labels, in_source, in_variant = wanted == row.id, (before == row.id) & known, (after == row.id) & known
             if np.count_nonzero(in_labels) >= self._least_px:
@@ -51,8 +58,11 @@ class LabelConsistency:
                 if scale >= 0.2:
                     found[f"labels:{row.name.replace(' ', '_')}"] = _iou(in_labels, in_variant) / scale
             if row.name in _LEAST_PX:
-                found |= _comings_and_goings(row.name, in_labels, in_source, in_variant)
-        return found
+                explained = cv2.dilate((in_labels | in_source).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+                more = probabilities[1, ..., row.id] - probabilities[0, ..., row.id]
+                appeared[row.name] = np.where(explained | ~known, 0.0, np.maximum(more, 0.0)).astype(np.float32)
+                found |= _comings_and_goings(row.name, in_labels, in_source, in_variant, explained)
+        return found, appeared
 
 
 _LEAST_PX = {"vehicle": 150, "person": 50}
@@ -60,9 +70,8 @@ _LEAST_PX = {"vehicle": 150, "person": 50}
 
 
 def _comings_and_goings(
-    name: str, in_labels: np.ndarray, in_source: np.ndarray, in_variant: np.ndarray
+    name: str, in_labels: np.ndarray, in_source: np.ndarray, in_variant: np.ndarray, explained: np.ndarray
 ) -> dict[str, float]:
-    explained = cv2.dilate((in_labels | in_source).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     new = (in_variant & ~explained).astype(np.uint8)
     found = {f"appeared:{name}": 0.0}
     if new.any():
