@@ -29,7 +29,7 @@ def has_puddles(options: Synthesize) -> bool:
 
 def draws_streaks(options: Synthesize) -> bool:
     """Whether streaks of rain are drawn over variants, and not by the network."""
-    return options.drawn_rain != "none" and options.synthesizer == "embedded"
+    return options.drawn_rain != "none" and options.synthesizer in EMBEDDED_NAMES
 
 
 def guards(options: Synthesize) -> bool:
