@@ -68,8 +68,8 @@ class Synthesize:
     drawn_rain: Literal["embedded", "networks", "none"] = "embedded"
     """Whose variants in rain get what networks of one step cannot make: puddles that mirror the street, still in the
     world where pose and camera are known, and thin streaks before everything. embedded: that network's and
-    embedded-m's, which then draw no streaks of their own. networks: puddles also on those of translators and diffusion
-    presets. none: rain as the network makes it."""
+    embedded-m's, which then draw no streaks of their own. networks: puddles also on those of translators and of
+    diffusion presets. none: rain as the network makes it."""
     guard: Literal["networks", "all", "none"] = "networks"
     """Whose variants are judged, and only kept if the guard accepts them; the simulator's own (relight) never are."""
     flicker: bool = True
