@@ -11,6 +11,8 @@ NOISE_CHANNELS = 3
 """Streaks of rain, points (stars), and cells in which windows are lit."""
 CELL_PX = 8
 """Width and height of a cell at a picture height of 144 px."""
+_STREAK_STRENGTH = np.float32(0.7)
+"""With it as many pixels are as strong as in the streaks that training reads off true rain."""
 _LIT_SHARE = 0.3
 
 
@@ -28,8 +30,7 @@ def draw_noise(seed: int, height: int, width: int, *, streaks: bool = True, lit_
     """
     rng = generator("embedded", "noise", int(seed))
     noise = np.stack([draw_streaks(rng, height, width), _points(rng, height, width), _cells(rng, height, width)])
-    if not streaks:
-        noise[0] = 0.0
+    noise[0] *= _STREAK_STRENGTH if streaks else np.float32(0.0)
     if not lit_windows:
         noise[2] = 0.0
     return noise

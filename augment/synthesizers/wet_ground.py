@@ -26,7 +26,7 @@ _GRAZING_POWER = 4.0
 """Water seen under the angle a mirrors (1 - sin a) to this power."""
 _WET_SHARE = np.float32(0.2)
 """Ground that is only wet mirrors this share of what water does."""
-_PUDDLES = ((2.6, 0.69), (0.9, 0.31))
+_PUDDLES = ((2.6, 1.0), (0.9, 0.45))
 """Sizes of patches in metres, and their weights."""
 _ROAD_DRY, _PAVEMENT_DRY = 0.52, 0.6
 """Where the patches are higher than this there is water: on two fifths of roads, a quarter of pavements."""
@@ -102,7 +102,7 @@ def _flood(
     # Along the line of sight a pixel covers so many metres of ground.
     covers_m = view.points_in_ego_m[0] / (view.focal_px * np.maximum(view.steepness, 0.01))
     large, small = (weight * _noise(place_m, size_m, covers_m, rng) for size_m, weight in _PUDDLES)
-    patches = 0.5 + large + small
+    patches = 0.5 + (large + small) / sum(weight for _, weight in _PUDDLES)
     pavement = group == LayoutGroup.SIDEWALK
     dry = np.where(pavement, np.float32(_PAVEMENT_DRY), np.float32(_ROAD_DRY))
     water = np.clip((patches - dry) * _EDGE + 0.5, 0.0, 1.0).astype(np.float32)
