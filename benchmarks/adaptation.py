@@ -23,7 +23,12 @@ from augment.adapt import adapt
 from augment.adapt_training import AdaptConfig
 from augment.condition_classifier import ConditionClassifier
 from augment.conditions import Condition
-from augment.synthesizers.embedded import EmbeddedSynthesizer, default_embedded_folder
+from augment.export.backends import open_embedded
+from augment.synthesizers.base import Synthesizer
+from augment.synthesizers.embedded import default_embedded_folder
+from augment.synthesizers.falling_rain import FallingRainSynthesizer
+from augment.synthesizers.protected import ProtectedSynthesizer
+from augment.synthesizers.wet_ground import PuddlesSynthesizer
 from benchmarks.segmentation import NAMED_APART
 from benchmarks.segmentation_stores import TEST_MAPS, StoresConfig, record_stores
 from benchmarks.stopwatch import Stopwatch, machine_line
@@ -77,6 +82,11 @@ def main() -> None:
         "--both-ways", action="store_true", help="learn from the second half and test on the first too"
     )
     parser.add_argument("--every", type=int, default=1, help="use every so many frames of the held-out towns")
+    parser.add_argument(
+        "--as-synthesized",
+        action="store_true",
+        help="variants with protected classes and drawn rain, as `syndiff synthesize` makes them; else bare",
+    )
     parser.add_argument("--first-every", type=int, help="of those in the first style, if others than --every")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -103,12 +113,14 @@ def main() -> None:
             {BEFORE: shipped, AFTER: adapted / "generator"},
             {SHIPPED: None, ADAPTED: adapted / "condition_classifier"},
             options.every,
+            options.as_synthesized,
         ),
         FIRST: _shown(
             options.first or options.data / FIRST,
             {BEFORE: shipped},
             {SHIPPED: None},
             options.first_every or options.every,
+            options.as_synthesized,
         ),
     }
     cv2.imwrite(str(options.out / "sheet.png"), _sheet(styles[HELD_OUT])[..., ::-1])
@@ -184,13 +196,15 @@ def acceptance_table(held_out: dict[str, Any]) -> list[str]:
     return [*lines, f"| mean | {' | '.join(means)} |"]
 
 
-def _shown(data: Path, generators: dict[str, Path], classifiers: dict[str, Path | None], every: int) -> Style:
+def _shown(
+    data: Path, generators: dict[str, Path], classifiers: dict[str, Path | None], every: int, as_synthesized: bool
+) -> Style:
     """Variants by each generator, and what each classifier says of them and of the true re-renders."""
     towns = [Town.read(data / f"test-{name}", every) for name in TEST_MAPS]
     print(f"\n{data}: " + ", ".join(town.told() for town in towns), flush=True)
     arms = {TRUE: [town.true for town in towns]}
     for name, folder in generators.items():
-        synthesizer = EmbeddedSynthesizer.from_folder(folder)
+        synthesizer = _synthesizer(folder, as_synthesized)
         arms[name] = [make_variants(synthesizer, town) for town in towns]
     judges = {name: ConditionClassifier.load(folder) for name, folder in classifiers.items()}
     figures: dict[str, Any] = {
@@ -198,6 +212,11 @@ def _shown(data: Path, generators: dict[str, Path], classifiers: dict[str, Path 
         for name, shown in arms.items()
     }
     return Style(data, towns, arms, figures)
+
+
+def _synthesizer(folder: Path, as_synthesized: bool) -> Synthesizer:
+    bare = open_embedded(folder, "torch", threads=torch.get_num_threads(), streaks=not as_synthesized)
+    return FallingRainSynthesizer(PuddlesSynthesizer(ProtectedSynthesizer(bare))) if as_synthesized else bare
 
 
 def _judge(style: Style, ways: Sequence[tuple[int, int]], options: argparse.Namespace) -> None:
