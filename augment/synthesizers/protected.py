@@ -213,11 +213,23 @@ def _own_hue(region: np.ndarray, relit: np.ndarray, after: np.ndarray, side: int
 
 
 def _add_feathered(shown: np.ndarray, region: np.ndarray, wanted: np.ndarray) -> None:
-    """Set the region's pixels of `shown` (3, H, W) to `wanted` (3, n); what changes there fades over two pixels."""
-    change = np.zeros_like(shown)
-    change[:, region] = wanted - shown[:, region]
-    for plane, changed in zip(shown, change):
-        plane += np.where(region, changed, cv2.GaussianBlur(changed, (5, 5), 0.8))
+    """Set the region's pixels of `shown` (3, H, W) to `wanted` (3, n); what changes there fades over two pixels.
+
+    A neighbour never ends beyond what is wanted beside it: dark road stays as it was beside paint that gets darker.
+    """
+    share = np.maximum(_blurred(region.astype(np.float32)), 1e-6)
+    for plane, values in zip(shown, wanted):
+        made = np.zeros_like(plane)
+        made[region] = values - plane[region]
+        faded = plane + _blurred(made)
+        made[region] = values
+        beside = _blurred(made) / share
+        near = np.clip(faded, np.minimum(plane, beside), np.maximum(plane, beside))
+        plane[:] = np.where(region, made, near)
+
+
+def _blurred(plane: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(plane, (5, 5), 0.8)
 
 
 def _around(region: np.ndarray, margin_px: int) -> tuple[slice, slice]:

@@ -110,6 +110,18 @@ def test_paint_takes_the_hue_of_the_variant_that_shows_it():
     assert ratio < 1.25 * dusk[0][paint].mean(0)[2] / dusk[0][paint].mean(0)[0]
 
 
+def test_dark_road_beside_paint_that_gets_darker_stays_as_dark_as_it_was():
+    frames = street()
+    paint = frames.seg[0] == SemanticTag.ROAD_LINES
+    frames.rgb[0][paint] = 120  # worn paint, hardly brighter than the road
+    dusk = (frames.rgb * 0.1).astype(np.uint8)
+    dusk[0][paint] = 150
+    protected = protect(frames, dusk, [Condition("clear", "dusk")])[0].astype(int)
+    assert protected[paint].mean() < 0.8 * dusk[0][paint].mean()
+    road = frames.seg[0] == SemanticTag.ROADS
+    assert (protected[road] >= dusk[0][road].astype(int) - 1).all()
+
+
 def test_what_is_not_protected_stays_as_the_inner_synthesizer_made_it():
     frames = street()
     inner = Eraser()(frames, [NIGHT], np.zeros(1, np.uint64))
