@@ -69,7 +69,7 @@ def main() -> None:
         help="bare, with protected classes kept as `syndiff synthesize` does, or both (default)",
     )
     parser.add_argument(
-        "--puddles",
+        "--drawn-rain",
         action="store_true",
         help="of ControlNets also protected and with puddles and streaks drawn in rain, as `syndiff synthesize` does",
     )
@@ -201,9 +201,9 @@ def _arms(towns: list[Town], options: argparse.Namespace) -> Iterator[tuple[str,
         kept = [_protected(*both) for both in zip(towns, shown, strict=True)]
         if options.protected != "no":
             yield f"{name}-protected", kept
-        if options.puddles and spec != PROCEDURAL:
+        if options.drawn_rain and spec != PROCEDURAL:
             rainy = _rainy(_embedded(spec, options, streaks=False))
-            yield f"{name}-puddles", [_with_drawn_rain(rainy, *both) for both in zip(towns, kept, strict=True)]
+            yield f"{name}-drawn-rain", [_with_drawn_rain(rainy, *both) for both in zip(towns, kept, strict=True)]
 
 
 def _synthesizer(spec: str, options: argparse.Namespace) -> tuple[str, Synthesizer]:
