@@ -104,7 +104,9 @@ def test_the_spec_of_a_wrapped_environment_can_be_written_down_and_made_again():
 def test_wrong_wrappings_are_refused_before_anything_starts():
     with pytest.raises(ValueError, match=r"no carla_agents:Drive-v0 with rgb=True"):
         AugmentObservation(gymnasium.make("CartPole-v1"))
-    with pytest.raises(ValueError, match="synthesizer is 'magic', allowed procedural, embedded, translator, relight"):
+    with pytest.raises(
+        ValueError, match="synthesizer is 'magic', allowed procedural, embedded, embedded-m, translator, relight"
+    ):
         make(synthesizer="magic")
     with pytest.raises(ValueError, match="unknown condition"):
         make(conditions=("rain-noon",))
